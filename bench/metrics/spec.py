@@ -1,0 +1,113 @@
+"""What is said of a metric without computing it, and how one is found by name."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Literal, cast
+
+if TYPE_CHECKING:
+    from codec_zoo.samples import Samples
+
+LOGGER = logging.getLogger(__name__)
+GROUP = "codecbench.metrics"
+
+Direction = Literal["higher", "lower", "none"]
+
+
+class UndefinedMetricError(ValueError):
+    """The metric has no value for this input; the message says why."""
+
+
+class MetricUnavailableError(RuntimeError):
+    """The metric cannot be computed here; the message says what to install."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One metric.
+
+    Attributes:
+        name: exact name of the variant.
+        version: raised when a value changes; part of the key of every stored score.
+        summary: what it measures, in a few words.
+        unit: unit of the value; empty where it has none.
+        direction: which way is better.
+        range: smallest and largest value; none where open.
+        function: ``module:name`` of ``(reference, degraded, sample_rate) -> float``, both signals
+            of shape ``(channels, samples)``, equally long and aligned.
+        source: author, year, equation or clause.
+        sample_rate: rate in Hz to which the harness resamples both signals; none for any rate.
+        mono: whether the harness averages the channels first.
+        min_duration: shortest input in seconds.
+        requires: what to install beyond the core, as pip takes it.
+    """
+
+    name: str
+    version: str
+    summary: str
+    unit: str
+    direction: Direction
+    range: tuple[float | None, float | None]
+    function: str
+    source: str
+    sample_rate: int | None = None
+    mono: bool = True
+    min_duration: float = 0.0
+    requires: str = ""
+
+    def load(self) -> Callable[[Samples, Samples, int], float]:
+        """The function.
+
+        Raises:
+            MetricUnavailableError: a library that it needs is not installed.
+        """
+        module, _, name = self.function.partition(":")
+        try:
+            return cast(
+                "Callable[[Samples, Samples, int], float]",
+                getattr(importlib.import_module(module), name),
+            )
+        except ImportError as error:
+            hint = f": pip install '{self.requires}'" if self.requires else ""
+            raise MetricUnavailableError(f"{self.name} needs {error.name}{hint}") from error
+
+
+def metric_spec(name: str) -> MetricSpec:
+    """The metric of that name.
+
+    Raises:
+        LookupError: no metric has that name; the message lists the known ones.
+    """
+    installed = {point.name: point for point in entry_points(group=GROUP)}
+    if name not in installed:
+        raise LookupError(f"unknown metric {name!r}; known: {', '.join(sorted(installed))}.")
+    return _load(installed[name])
+
+
+def metric_specs() -> dict[str, MetricSpec]:
+    """All metrics by name; one whose package cannot be loaded is left out with a warning."""
+    specs = {}
+    for point in entry_points(group=GROUP):
+        try:
+            specs[point.name] = _load(point)
+        except MetricUnavailableError as error:
+            LOGGER.warning("%s", error)
+    return dict(sorted(specs.items()))
+
+
+def _load(point: EntryPoint) -> MetricSpec:
+    try:
+        spec = point.load()
+    except Exception as error:  # noqa: BLE001  # other people's packages raise anything
+        raise MetricUnavailableError(
+            f"metric {point.name!r} ({point.value}) cannot be loaded: {error}"
+        ) from error
+    if not isinstance(spec, MetricSpec) or spec.name != point.name:
+        raise MetricUnavailableError(
+            f"metric {point.name!r}: {point.value} is no MetricSpec of that name."
+        )
+    return spec

@@ -1,0 +1,182 @@
+"""What a codec is to the rest of the project: its description, its bytes and its two functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from codec_zoo.bitstream import Bitstream
+    from codec_zoo.samples import Samples
+    from codec_zoo.weights import WeightsFile, WeightsSource
+
+CodecKind = Literal["codec", "vocoder"]
+
+
+class CodecError(Exception):
+    """A codec could not do what was asked; the message says what, why and what would help."""
+
+
+class UnsupportedBitrateError(CodecError):
+    """The codec does not offer the bitrate that was asked for."""
+
+
+class ProgramNotFoundError(CodecError):
+    """The external program that a codec runs is not on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class BitrateRange:
+    """Bitrates from ``minimum`` to ``maximum`` in multiples of ``step`` above it, all in bit/s."""
+
+    minimum: int
+    maximum: int
+    step: int = 1
+
+    def __contains__(self, bitrate: int) -> bool:
+        """Whether ``bitrate`` (bit/s) is offered."""
+        return (
+            self.minimum <= bitrate <= self.maximum and (bitrate - self.minimum) % self.step == 0
+        )
+
+    def nearest(self, bitrate: int) -> int:
+        """The offered bitrate closest to ``bitrate``, in bit/s; the lower one of two."""
+        steps = -(-(2 * (bitrate - self.minimum) - self.step) // (2 * self.step))
+        last = (self.maximum - self.minimum) // self.step
+        return self.minimum + self.step * min(max(steps, 0), last)
+
+    def __str__(self) -> str:
+        """The range in kbit/s, for people."""
+        return f"{self.minimum / 1000:g} to {self.maximum / 1000:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Codebooks:
+    """The residual (or group) codebooks of a neural codec."""
+
+    count: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodecInfo:
+    """What can be said of a codec without building it.
+
+    Attributes:
+        name: name on the command line, in tables and in run folders.
+        version: version of the adapter; raised when its output changes.
+        sample_rate: rate in Hz of the audio that goes in and comes out.
+        bitrates: offered nominal bitrates in bit/s.
+        default_bitrates: the ones a run takes when none are named, in bit/s.
+        licence: licence of the codec's code.
+        paper: where the codec is described.
+        channels: channel counts that the codec accepts.
+        frame_size: samples per frame.
+        lookahead: samples by which the output lags the input by design; 0 where the adapter
+            already removes the delay.
+        codebooks: the codebooks of a quantising neural codec.
+        streamable: whether it can run frame by frame.
+        kind: ``codec``, or ``vocoder`` where no bits are sent.
+        trained_by: who trained the weights; empty where there are none.
+        preview: whether its quality is known to be short of the published one.
+    """
+
+    name: str
+    version: str
+    sample_rate: int
+    bitrates: tuple[int, ...] | BitrateRange
+    default_bitrates: tuple[int, ...]
+    licence: str
+    paper: str = ""
+    channels: tuple[int, ...] = (1,)
+    frame_size: int = 1
+    lookahead: int = 0
+    codebooks: Codebooks | None = None
+    streamable: bool = False
+    kind: CodecKind = "codec"
+    trained_by: str = ""
+    preview: bool = False
+
+    def offered_bitrates(self) -> str:
+        """The offered bitrates in kbit/s, for messages."""
+        if isinstance(self.bitrates, BitrateRange):
+            return str(self.bitrates)
+        return ", ".join(f"{bitrate / 1000:g}" for bitrate in self.bitrates)
+
+    def nearest_bitrate(self, bitrate: int) -> int:
+        """The offered bitrate closest to ``bitrate``, in bit/s; the lower one of two."""
+        if isinstance(self.bitrates, BitrateRange):
+            return self.bitrates.nearest(bitrate)
+        return min(sorted(self.bitrates), key=lambda offered: abs(offered - bitrate))
+
+    def check_bitrate(self, bitrate: int) -> None:
+        """Accept an offered bitrate (bit/s).
+
+        Raises:
+            UnsupportedBitrateError: the codec lacks it; the message lists what it has.
+        """
+        if bitrate not in self.bitrates:
+            raise UnsupportedBitrateError(
+                f"{self.name} does not offer {bitrate / 1000:g} kbit/s; "
+                f"it offers {self.offered_bitrates()} kbit/s."
+            )
+
+
+class Codec(Protocol):
+    """A codec that is ready to run.
+
+    The harness hands over audio at ``info.sample_rate`` with one of ``info.channels`` channels and
+    expects ``decode`` to work from the bytes alone, in another process and on another day.
+    """
+
+    info: CodecInfo
+
+    def encode(self, samples: Samples, bitrate: int) -> Bitstream:
+        """Code audio of shape ``(channels, samples)`` at ``bitrate`` bit/s.
+
+        Raises:
+            UnsupportedBitrateError: ``bitrate`` is not offered.
+        """
+        ...
+
+    def decode(self, bitstream: Bitstream) -> Samples:
+        """Audio of shape ``(channels, bitstream.n_samples)`` from the bytes of a bitstream.
+
+        Raises:
+            BitstreamError: the payload is damaged or belongs to another codec.
+        """
+        ...
+
+
+@runtime_checkable
+class NeuralCodec(Codec, Protocol):
+    """A codec made of torch modules, whose parameters and MACs can be counted."""
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        """The parts under the names ``encoder``, ``quantizer`` and ``decoder``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CodecEntry:
+    """What an entry point of the group ``codecbench.codecs`` names.
+
+    Attributes:
+        info: the description, at hand without building the codec.
+        build: makes the codec from its weights, on a device such as ``cpu`` or ``cuda``. Without
+            weights a neural codec is built untrained, which is good for measuring its size and
+            speed and for nothing else.
+        weights: where the weights come from; none for a codec that needs none.
+        check: raises a :class:`CodecError` when something else that the codec needs is missing,
+            such as an external program.
+        options: settings that change the output, for the record and for the keys of finished cells.
+    """
+
+    info: CodecInfo
+    build: Callable[[WeightsFile | None, str], Codec]
+    weights: WeightsSource | None = None
+    check: Callable[[], None] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)

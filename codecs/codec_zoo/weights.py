@@ -1,0 +1,201 @@
+"""Where the weights of neural codecs are found, and how they are known to be the right ones.
+
+The weights folder is ``CODECBENCH_WEIGHTS`` if that is set, else ``weights`` in the user's cache
+folder of codecbench. In it, ``<name>`` is a folder or ``<name>.<suffix>`` a file. What
+:func:`import_weights` put there has its sha256 in ``manifest.json`` and is checked before each use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import platformdirs
+
+from codec_zoo.interface import CodecError
+
+LOGGER = logging.getLogger(__name__)
+MANIFEST = "manifest.json"
+HUB_FILES = ("*.json", "*.safetensors")
+
+
+class WeightsError(CodecError):
+    """Weights that are there but cannot be used: damaged, of another codec or of another size."""
+
+
+class WeightsNotFoundError(CodecError):
+    """There are no weights; the message says which command or file would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsSource:
+    """Where the weights of one codec come from.
+
+    Attributes:
+        name: name in the weights folder: the codec's.
+        licence: licence of the weights.
+        size: size of the download in bytes, about.
+        hub: repository on the Hugging Face hub that transformers loads, if there is one.
+        bundled: file inside the package ``codec_zoo`` that is shipped, if there is one.
+        accepts: what the codec's loader takes, for messages.
+    """
+
+    name: str
+    licence: str
+    size: int
+    hub: str = ""
+    bundled: str = ""
+    accepts: str = "a checkpoint file"
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsFile:
+    """Weights that were found: a file or a folder.
+
+    Attributes:
+        path: where they lie.
+        sha256: hash of the file, or of a folder's file names and contents.
+        origin: ``imported``, ``bundled`` or ``hub:<repository>``.
+    """
+
+    path: Path
+    sha256: str
+    origin: str
+
+
+def weights_folder() -> Path:
+    """The folder that holds imported weights; it need not exist."""
+    configured = os.environ.get("CODECBENCH_WEIGHTS")
+    if configured:
+        return Path(configured).expanduser()
+    return platformdirs.user_cache_path("codecbench") / "weights"
+
+
+def find_weights(source: WeightsSource) -> tuple[Path, str] | None:
+    """Path and origin of weights that are on this machine; none where there are none."""
+    folder = weights_folder()
+    if (folder / source.name).is_dir():
+        return folder / source.name, "imported"
+    files = sorted(path for path in folder.glob(f"{source.name}.*") if path.is_file())
+    if files:
+        return files[0], "imported"
+    if source.bundled:
+        bundled = Path(str(resources.files("codec_zoo") / source.bundled))
+        if bundled.is_file():
+            return bundled, "bundled"
+    snapshot = _hub_snapshot(source.hub) if source.hub else None
+    return (snapshot, f"hub:{source.hub}") if snapshot else None
+
+
+def resolve_weights(source: WeightsSource) -> WeightsFile:
+    """Find the weights, or fetch them from the hub, and check them against the manifest.
+
+    Raises:
+        WeightsNotFoundError: they are nowhere, and cannot be fetched.
+        WeightsError: they differ from what was imported.
+    """
+    found = find_weights(source) or _fetch(source)
+    path, origin = found
+    digest = sha256_of(path)
+    expected = _read_manifest().get(source.name) if origin == "imported" else None
+    if expected is not None and expected != digest:
+        raise WeightsError(
+            f"the weights of {source.name} in {path} have sha256 {digest[:12]}..., "
+            f"but {expected[:12]}... was imported; they are damaged or were replaced. "
+            f"Import them again: bench weights import {source.name} FILE"
+        )
+    return WeightsFile(path=path, sha256=digest, origin=origin)
+
+
+def import_weights(source: WeightsSource, path: Path) -> WeightsFile:
+    """Copy a file or folder into the weights folder and record its hash.
+
+    Raises:
+        WeightsNotFoundError: ``path`` does not exist.
+    """
+    if not path.exists():
+        raise WeightsNotFoundError(f"{path} does not exist; {source.accepts} expected.")
+    folder = weights_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in [folder / source.name, *folder.glob(f"{source.name}.*")]:
+        shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        if path.is_dir():
+            target = folder / source.name
+            shutil.copytree(path, Path(scratch, "copy"))
+        else:
+            target = folder / f"{source.name}{path.suffix}"
+            shutil.copyfile(path, Path(scratch, "copy"))
+        digest = sha256_of(Path(scratch, "copy"))
+        Path(scratch, "copy").rename(target)
+    manifest = _read_manifest() | {source.name: digest}
+    written = folder / f"{MANIFEST}.new"
+    written.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    written.rename(folder / MANIFEST)
+    return WeightsFile(path=target, sha256=digest, origin="imported")
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file, or of the names and contents of a folder's files, as hexadecimal."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for file in sorted(child for child in path.rglob("*") if child.is_file()):
+        digest.update(f"{file.relative_to(path).as_posix()}\n{sha256_of(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def _read_manifest() -> dict[str, str]:
+    path = weights_folder() / MANIFEST
+    if not path.is_file():
+        return {}
+    try:
+        manifest = json.loads(path.read_text())
+    except ValueError as error:
+        raise WeightsError(f"{path} is not readable: {error}. Import the weights again.") from error
+    return {str(name): str(digest) for name, digest in manifest.items()}
+
+
+def _hub_snapshot(repository: str) -> Path | None:
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
+    snapshots = cache / f"models--{repository.replace('/', '--')}" / "snapshots"
+    complete = [path.parent for path in snapshots.glob("*/*.safetensors") if path.exists()]
+    return max(complete, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _fetch(source: WeightsSource) -> tuple[Path, str]:
+    import_hint = f"`bench weights import {source.name} PATH` with {source.accepts}"
+    if not source.hub:
+        raise WeightsNotFoundError(f"no weights for {source.name}: run {import_hint}.")
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise WeightsNotFoundError(
+            f"no weights for {source.name}, and huggingface_hub is not installed to fetch them: "
+            "pip install 'codecbench[neural]'"
+        ) from error
+    LOGGER.warning(
+        "fetching %s from the hub (about %.0f MB, licence %s)",
+        source.hub,
+        source.size / 1e6,
+        source.licence,
+    )
+    try:
+        path = snapshot_download(source.hub, allow_patterns=list(HUB_FILES))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise WeightsNotFoundError(
+            f"no weights for {source.name}: huggingface.co/{source.hub} cannot be reached "
+            f"({type(error).__name__}). On a machine with a network run "
+            f"`bench weights fetch {source.name}`, or here {import_hint}."
+        ) from error
+    return Path(path), f"hub:{source.hub}"
