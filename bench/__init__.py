@@ -1,0 +1,1 @@
+"""The harness: corpus, runner, store, metrics and statistics of a codec benchmark."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import logging
 from collections.abc import Callable
@@ -82,7 +83,7 @@ def metric_spec(name: str) -> MetricSpec:
     Raises:
         LookupError: no metric has that name; the message lists the known ones.
     """
-    installed = {point.name: point for point in entry_points(group=GROUP)}
+    installed = _installed()
     if name not in installed:
         raise LookupError(f"unknown metric {name!r}; known: {', '.join(sorted(installed))}.")
     return _load(installed[name])
@@ -91,7 +92,7 @@ def metric_spec(name: str) -> MetricSpec:
 def metric_specs() -> dict[str, MetricSpec]:
     """All metrics by name; one whose package cannot be loaded is left out with a warning."""
     specs = {}
-    for point in entry_points(group=GROUP):
+    for point in _installed().values():
         try:
             specs[point.name] = _load(point)
         except MetricUnavailableError as error:
@@ -99,10 +100,16 @@ def metric_specs() -> dict[str, MetricSpec]:
     return dict(sorted(specs.items()))
 
 
+@functools.cache  # reading the metadata of every installed package takes milliseconds
+def _installed() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+@functools.cache
 def _load(point: EntryPoint) -> MetricSpec:
     try:
         spec = point.load()
-    except Exception as error:  # noqa: BLE001  # other people's packages raise anything
+    except Exception as error:  # other people's packages raise anything
         raise MetricUnavailableError(
             f"metric {point.name!r} ({point.value}) cannot be loaded: {error}"
         ) from error

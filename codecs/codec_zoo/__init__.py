@@ -1,0 +1,1 @@
+"""Audio codecs under one interface: their adapters, model definitions, bitstreams and weights."""

@@ -7,6 +7,7 @@ carry once or already knows.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import struct
@@ -86,9 +87,7 @@ class Bitstream:
                 f"the payload has {len(self.payload)}."
             )
         starts = np.concatenate(([0], np.cumsum(self.packet_sizes, dtype=np.int64)))
-        return [
-            self.payload[start:stop] for start, stop in zip(starts[:-1], starts[1:], strict=True)
-        ]
+        return [self.payload[start:stop] for start, stop in itertools.pairwise(starts)]
 
     def codes(self) -> NDArray[np.int64]:
         """The codebook indices, shape ``[K, T]``.
@@ -116,7 +115,7 @@ def pack_codes(codes: Codes, codebook_size: int) -> tuple[bytes, CodeLayout]:
     """
     if codes.ndim != 2:
         raise ValueError(f"codes have shape {codes.shape}; [codebooks, frames] expected.")
-    if codes.size and not (0 <= codes.min() and codes.max() < codebook_size):
+    if codes.size and not (codes.min() >= 0 and codes.max() < codebook_size):
         raise ValueError(
             f"codes run from {codes.min()} to {codes.max()}; 0 to {codebook_size - 1} expected."
         )

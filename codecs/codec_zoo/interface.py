@@ -38,9 +38,7 @@ class BitrateRange:
 
     def __contains__(self, bitrate: int) -> bool:
         """Whether ``bitrate`` (bit/s) is offered."""
-        return (
-            self.minimum <= bitrate <= self.maximum and (bitrate - self.minimum) % self.step == 0
-        )
+        return self.minimum <= bitrate <= self.maximum and (bitrate - self.minimum) % self.step == 0
 
     def nearest(self, bitrate: int) -> int:
         """The offered bitrate closest to ``bitrate``, in bit/s; the lower one of two."""
@@ -173,6 +171,7 @@ class CodecEntry:
         check: raises a :class:`CodecError` when something else that the codec needs is missing,
             such as an external program.
         options: settings that change the output, for the record and for the keys of finished cells.
+        requires: what to install beyond the core to build it, as pip takes it.
     """
 
     info: CodecInfo
@@ -180,3 +179,4 @@ class CodecEntry:
     weights: WeightsSource | None = None
     check: Callable[[], None] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    requires: str = ""

@@ -50,8 +50,10 @@ def codec_entries(declarations: Path | None = None) -> dict[str, CodecEntry]:
 def _load(point: EntryPoint) -> CodecEntry:
     try:
         entry = point.load()
-    except Exception as error:  # noqa: BLE001  # other people's packages raise anything
-        raise CodecError(f"codec {point.name!r} ({point.value}) cannot be loaded: {error}") from error
+    except Exception as error:  # other people's packages raise anything
+        raise CodecError(
+            f"codec {point.name!r} ({point.value}) cannot be loaded: {error}"
+        ) from error
     if not isinstance(entry, CodecEntry):
         raise CodecError(
             f"codec {point.name!r}: {point.value} is a {type(entry).__name__}; "
@@ -59,7 +61,8 @@ def _load(point: EntryPoint) -> CodecEntry:
         )
     if entry.info.name != point.name:
         raise CodecError(
-            f"codec {point.name!r}: its description calls it {entry.info.name!r}; one name expected."
+            f"codec {point.name!r}: its description calls it {entry.info.name!r}; "
+            "one name expected."
         )
     return entry
 

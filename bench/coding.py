@@ -1,0 +1,271 @@
+"""One codec on one item: encode, keep the bytes, decode from them, align, keep the audio.
+
+This is the work of a process of the pool. Everything goes in by path and comes back as small rows.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from bench.alignment import align
+from bench.audio import AudioError, level, match_channels, resample, to_mono, write_audio
+from bench.conditions import Condition, Status
+from bench.corpus import Item
+from bench.preparation import Preparation, prepare
+from bench.run_folder import (
+    StorageFullError,
+    audio_path,
+    bitstream_path,
+    storage_is_full,
+    write_bytes,
+)
+from bench.store import Coding, Measure, Score
+from codec_zoo.bitstream import BitstreamError, from_bytes, to_bytes
+from codec_zoo.interface import Codec, CodecError
+from codec_zoo.registry import codec_entry
+from codec_zoo.samples import Samples
+from codec_zoo.weights import WeightsFile
+
+VERSION = 1  # raised when the harness changes what it does around a codec
+MAX_LENGTH_DIFFERENCE = 0.5  # s; decoded audio further off belongs to another item
+
+BITRATE = Measure("bitrate", "1", "bit/s", "none")
+LAG = Measure("lag", "1", "ms", "none")
+LEVEL_CHANGE = Measure("level_change", "1", "dB", "none")
+MEASURES = (BITRATE, LAG, LEVEL_CHANGE)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class CodingTask:
+    """One item and one codec at some of its bitrates.
+
+    Attributes:
+        item: what is coded.
+        conditions: conditions of one codec.
+        keys: key of the cell of each condition.
+        weights: weights of the codec, already found.
+        device: where a neural codec runs.
+        declarations: TOML file that declares external codecs.
+        preparation: what is done to every item first.
+        folder: the run folder.
+    """
+
+    item: Item
+    conditions: tuple[Condition, ...]
+    keys: tuple[str, ...]
+    weights: WeightsFile | None
+    device: str
+    declarations: Path | None
+    preparation: Preparation
+    folder: Path
+
+    @property
+    def n_cells(self) -> int:
+        """Cells that this task finishes."""
+        return len(self.conditions)
+
+    def split(self) -> list[CodingTask]:
+        """The same work, one cell at a time, to find the one that takes a process down."""
+        return [
+            replace(self, conditions=(condition,), keys=(key,))
+            for condition, key in zip(self.conditions, self.keys, strict=True)
+        ]
+
+    def lost(self, status: Status, message: str) -> CodingResult:
+        """What is recorded when the process did not come back."""
+        return CodingResult(
+            tuple(
+                Coding(condition.id, self.item.source.id, key, status, message)
+                for condition, key in zip(self.conditions, self.keys, strict=True)
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CodingResult:
+    """Rows for the store."""
+
+    codings: tuple[Coding, ...] = ()
+    scores: tuple[Score, ...] = ()
+
+
+def coding_key(item: Item, condition: Condition, preparation: Preparation) -> str:
+    """Hash of everything that the decoded audio of a cell depends on."""
+    parts = [
+        VERSION,
+        condition.codec,
+        condition.codec_version,
+        condition.weights_sha256,
+        dict(condition.options),
+        condition.bitrate,
+        item.sha256,
+        preparation.rate_of(item),
+        preparation.mono,
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def code(task: CodingTask) -> CodingResult:
+    """Code one item at each of the task's conditions; a failure becomes a row that says why.
+
+    Raises:
+        StorageFullError: there is no room for the results.
+    """
+    try:
+        reference = prepare(task.item, task.preparation)
+        codec = _codec(task.conditions[0].codec, task.declarations, task.weights, task.device)
+    except (AudioError, CodecError) as error:
+        return task.lost("failed", str(error))
+    codings, scores = [], []
+    for condition, key in zip(task.conditions, task.keys, strict=True):
+        try:
+            coding, measured = _code_cell(task, codec, reference, condition, key)
+        except (AudioError, BitstreamError, CodecError, OSError) as error:
+            if storage_is_full(error):
+                raise StorageFullError(str(error)) from error
+            codings.append(Coding(condition.id, task.item.source.id, key, "failed", str(error)))
+        else:
+            codings.append(coding)
+            scores.extend(measured)
+    return CodingResult(tuple(codings), tuple(scores))
+
+
+def compare_level(reference: Samples, degraded: Samples) -> tuple[float | None, str]:
+    """Level of ``degraded`` over that of ``reference`` in dB, or the reason why there is none."""
+    levels = level(reference), level(degraded)
+    if not all(map(math.isfinite, levels)):
+        return None, f"the {'reference' if math.isinf(levels[0]) else 'decoded audio'} is silent."
+    return levels[1] - levels[0], ""
+
+
+def settle(
+    coding: Coding, reference: Samples, decoded: Samples, sample_rate: int, folder: Path
+) -> tuple[Coding, list[Score]]:
+    """Align decoded audio, keep it in the run folder and measure lag and level.
+
+    Args:
+        coding: the row so far.
+        reference: shape ``(channels, samples)``.
+        decoded: the same channels at the same rate.
+        sample_rate: their rate in Hz.
+        folder: the run folder.
+
+    Returns:
+        The completed row, and the scores ``lag`` and ``level_change``.
+
+    Raises:
+        AudioError: the lengths differ so much that these cannot be the same item.
+    """
+    difference = (decoded.shape[1] - reference.shape[1]) / sample_rate
+    if abs(difference) > MAX_LENGTH_DIFFERENCE:
+        raise AudioError(
+            f"the decoded audio lasts {decoded.shape[1] / sample_rate:.2f} s, the reference "
+            f"{reference.shape[1] / sample_rate:.2f} s; the same item expected."
+        )
+    aligned = align(reference, decoded, sample_rate)
+    written = write_audio(
+        audio_path(folder, coding.condition, coding.item), aligned.samples, sample_rate
+    )
+    part = slice(aligned.start, aligned.stop)
+    change, reason = compare_level(reference[:, part], aligned.samples[:, part])
+    coding = replace(
+        coding,
+        status="ok",
+        lag=aligned.lag,
+        start=aligned.start,
+        stop=aligned.stop,
+        audio=written.relative_to(folder).as_posix(),
+    )
+    return coding, [
+        _measured(coding, LAG, 1000 * aligned.lag / sample_rate),
+        _measured(coding, LEVEL_CHANGE, change, reason),
+    ]
+
+
+def _code_cell(
+    task: CodingTask, codec: Codec, reference: Samples, condition: Condition, key: str
+) -> tuple[Coding, list[Score]]:
+    info, item, bitrate = codec.info, task.item, condition.bitrate
+    assert bitrate is not None, "only decoded files of other origin lack a nominal bitrate"
+    sample_rate = task.preparation.rate_of(item)
+    samples = match_channels(resample(reference, sample_rate, info.sample_rate), info.channels)
+    n_samples = samples.shape[1]
+    if info.lookahead:
+        samples = np.pad(samples, ((0, 0), (0, info.lookahead)))
+    bitstream, encode_seconds = _timed("encoder", lambda: codec.encode(samples, bitrate))
+    path = bitstream_path(task.folder, condition.id, item.source.id)
+    write_bytes(path, to_bytes(bitstream, info.name, info.version))
+    stored = from_bytes(path.read_bytes(), info.name)
+    decoded, decode_seconds = _timed("decoder", lambda: codec.decode(stored))
+    if decoded.shape != samples.shape:
+        raise CodecError(
+            f"{info.name} decoded {decoded.shape} (channels, samples); {samples.shape} expected."
+        )
+    if not np.isfinite(decoded).all():
+        raise CodecError(f"{info.name} decoded NaN or infinite samples.")
+    decoded = decoded[:, info.lookahead :]
+    if decoded.shape[0] > reference.shape[0]:
+        decoded = to_mono(decoded)
+    decoded = resample(decoded, info.sample_rate, sample_rate, reference.shape[1])
+    coding = Coding(
+        condition.id,
+        item.source.id,
+        key,
+        "ok",
+        payload_bytes=len(bitstream.payload),
+        encode_seconds=encode_seconds,
+        decode_seconds=decode_seconds,
+    )
+    coding, scores = settle(coding, reference, decoded, sample_rate, task.folder)
+    measured = 8 * len(bitstream.payload) * info.sample_rate / n_samples
+    return coding, [_measured(coding, BITRATE, measured), *scores]
+
+
+def _measured(coding: Coding, measure: Measure, value: float | None, reason: str = "") -> Score:
+    return Score(
+        coding.condition,
+        coding.item,
+        measure.name,
+        f"{coding.key}:{measure.version}",
+        value,
+        "ok" if value is not None else "undefined",
+        reason,
+    )
+
+
+def _timed(part: str, call: Callable[[], Result]) -> tuple[Result, float]:
+    """Result and CPU seconds of a codec's call, whatever it raises turned into a CodecError."""
+    start = time.process_time()
+    try:
+        result = call()
+    except (CodecError, BitstreamError):
+        raise
+    except Exception as error:  # a codec's libraries raise anything
+        raise CodecError(f"the {part} raised {type(error).__name__}: {error}") from error
+    return result, time.process_time() - start
+
+
+@functools.lru_cache(maxsize=2)  # models of the codec at work and of the one before
+def _codec(name: str, declarations: Path | None, weights: WeightsFile | None, device: str) -> Codec:
+    entry = codec_entry(name, declarations)
+    try:
+        return entry.build(weights, device)
+    except CodecError:
+        raise
+    except ImportError as error:
+        hint = f": pip install '{entry.requires}'" if entry.requires else ""
+        raise CodecError(f"{name} needs the package {error.name}{hint}") from error
+    except Exception as error:  # a codec's libraries raise anything
+        raise CodecError(f"{name} cannot be built: {type(error).__name__}: {error}") from error

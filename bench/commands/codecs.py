@@ -1,0 +1,74 @@
+"""``bench codecs``: what can be measured, and what its weights are."""
+
+from __future__ import annotations
+
+import click
+
+from bench.commands.terminal import format_option, print_json, print_table
+
+
+@click.command()
+@format_option
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False),
+    help="TOML file whose [codecs.NAME] tables declare external programs.",
+)
+def codecs(style: str, config: str | None) -> None:
+    """List the codecs, their bitrates and whether their weights are here."""
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from codec_zoo.interface import BitrateRange, CodecError
+    from codec_zoo.registry import codec_entries
+    from codec_zoo.weights import find_weights
+
+    try:
+        entries = codec_entries(Path(config) if config else None)
+    except CodecError as error:
+        raise click.UsageError(str(error)) from error
+    listed = []
+    for entry in entries.values():
+        info = entry.info
+        weights = "not needed"
+        if entry.weights is not None:
+            weights = "present" if find_weights(entry.weights) else "absent"
+        offered = info.bitrates
+        listed.append(
+            {
+                "name": info.name,
+                "version": info.version,
+                "kind": info.kind,
+                "sample_rate": info.sample_rate,
+                "channels": info.channels,
+                "bitrates": asdict(offered) if isinstance(offered, BitrateRange) else offered,
+                "streamable": info.streamable,
+                "weights": weights,
+                "trained_by": info.trained_by,
+                "preview": info.preview,
+                "licence": info.licence,
+                "paper": info.paper,
+            }
+        )
+    if style == "json":
+        print_json(listed)
+        return
+    print_table(
+        ("codec", "Hz", "kbit/s", "weights", "licence"),
+        [
+            (
+                entry.info.name + (" (preview)" if entry.info.preview else ""),
+                str(entry.info.sample_rate),
+                _rates(entry.info.offered_bitrates()),
+                str(row["weights"]),
+                entry.info.licence,
+            )
+            for entry, row in zip(entries.values(), listed, strict=True)
+        ],
+        fold=2,
+    )
+
+
+def _rates(offered: str) -> str:
+    rates = offered.split(", ")
+    return offered if len(rates) <= 8 else f"{', '.join(rates[:3])}, ... {rates[-1]}"

@@ -1,0 +1,243 @@
+"""``bench run``: the main job, from a corpus to a filled table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.commands.terminal import FailedError, format_option, progress_on_stderr, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.conditions import CodecPlan
+    from bench.corpus import Source
+    from bench.engines import EngineName
+
+DEFAULT_CODECS = ("opus", "mp3", "hilcodec")
+DEFAULT_METRICS = ("visqol_audio", "pesq_wb", "stoi", "si_sdr", "mel_dac")
+
+
+def apply_config(ctx: click.Context, _: click.Parameter, value: str | None) -> Path | None:
+    """Take options from the ``[run]`` table of a TOML file as defaults for the command line."""
+    if value is None:
+        return None
+    import tomllib
+
+    path = Path(value)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")).get("run", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path} is no TOML: {error}") from error
+    names = {parameter.name for parameter in ctx.command.params} - {"config"}
+    names |= {"format"}
+    unknown = set(table) - {str(name).replace("style", "format") for name in names}
+    if unknown:
+        raise click.BadParameter(
+            f"{path}: unknown keys in [run]: {', '.join(sorted(unknown))}; "
+            f"known: {', '.join(sorted(names - {'style'}))}."
+        )
+    ctx.default_map = {
+        ("style" if key == "format" else key): _as_option(entry) for key, entry in table.items()
+    }
+    return path
+
+
+def _as_option(entry: Any) -> Any:  # whatever TOML holds
+    return ",".join(map(str, entry)) if isinstance(entry, list) else entry
+
+
+@click.command()
+@click.option(
+    "--codecs",
+    callback=words,
+    default=",".join(DEFAULT_CODECS),
+    show_default=True,
+    help="Codecs, separated by commas; NAME@KBPS names one bitrate.",
+)
+@click.option(
+    "--bitrates", callback=words, help="Nominal bitrates in kbit/s. [default: each codec's own]"
+)
+@click.option(
+    "--corpus",
+    default="demo",
+    show_default=True,
+    help="Folder, CSV manifest, list of paths or audio file; demo: the synthetic clips here.",
+)
+@click.option(
+    "--metrics",
+    callback=words,
+    default=",".join(DEFAULT_METRICS),
+    show_default=True,
+    help="Metrics, separated by commas; see bench metrics.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    help="Run folder; a run that is there is resumed. [default: runs/CORPUS]",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Take only the first N items.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Worker processes of the engine local. [default: one per core]",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["inline", "local"]),
+    default="local",
+    show_default=True,
+    help="A pool of processes, or this process (debugging, timing).",
+)
+@click.option("--shard", help="Take part i of n of the items, as i/n; then bench merge.")
+@click.option(
+    "--device", default="cpu", show_default=True, help="Where neural codecs run: cpu, cuda."
+)
+@click.option("--nearest", is_flag=True, help="Map a bitrate that a codec lacks to its nearest.")
+@click.option(
+    "--sample-rate",
+    type=click.IntRange(min=8000),
+    help="Rate in Hz to which items are brought before coding and at which decoded audio is "
+    "compared; metrics with a rate of their own keep it. [default: each item's]",
+)
+@click.option(
+    "--stereo", is_flag=True, help="Keep two channels. [default: average them, for all codecs]"
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=600.0,
+    show_default=True,
+    help="Seconds that one cell may take.",
+)
+@click.option("--retry-failed", is_flag=True, help="Do cells again that failed before.")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False),
+    callback=apply_config,
+    is_eager=True,
+    help="TOML file: [run] sets these options, [codecs.NAME] declares external programs.",
+)
+@format_option
+def run(
+    codecs: tuple[str, ...],
+    bitrates: tuple[str, ...],
+    corpus: str,
+    metrics: tuple[str, ...],
+    out: str | None,
+    limit: int | None,
+    jobs: int | None,
+    engine: EngineName,
+    shard: str | None,
+    device: str,
+    nearest: bool,
+    sample_rate: int | None,
+    stereo: bool,
+    timeout: float,
+    retry_failed: bool,
+    config: Path | None,
+    style: str,
+) -> None:
+    """Code a corpus with codecs at bitrates, measure the results and print the table.
+
+    Repeating the command resumes: finished cells are kept, missing ones are done. Exit status 1
+    says that some cells failed, 3 that nothing could be measured.
+    """
+    from bench.engines import available_cores, make_engine, pin_threads
+
+    pin_threads()
+    from bench.commands.show import print_run
+    from bench.preparation import Preparation
+    from bench.run_folder import RunFolderError, StorageFullError, locked
+    from bench.runner import Plan
+    from bench.runner import run as run_plan
+    from bench.store import Store, StoreError
+
+    sources = _sources(corpus, limit, shard)
+    specs = load_specs(metrics)
+    plans = _plans(codecs, bitrates, nearest=nearest, config=config)
+    folder = Path(out) if out else Path("runs") / (Path(corpus).stem or "corpus")
+    for codec in plans:
+        for condition in codec.conditions:
+            if condition.status != "ok":
+                click.echo(f"{condition.id}: {condition.status}: {condition.message}", err=True)
+    plan = Plan(
+        sources=tuple(sources),
+        codecs=tuple(plans),
+        metrics=specs,
+        preparation=Preparation(sample_rate, not stereo),
+        device=device,
+        declarations=config,
+        timeout=timeout,
+        retry_failed=retry_failed,
+        configuration={
+            "codecs": codecs,
+            "bitrates": bitrates,
+            "corpus": corpus,
+            "metrics": metrics,
+            "limit": limit,
+            "shard": shard,
+            "device": device,
+            "nearest": nearest,
+            "config": str(config) if config else None,
+        },
+    )
+    try:
+        with (
+            locked(folder),
+            Store(folder, create=True) as store,
+            progress_on_stderr() as progress,
+            make_engine(engine, jobs or available_cores()) as workers,
+        ):
+            run_plan(plan, store, workers, progress)
+    except StorageFullError as error:
+        raise FailedError(f"{error} Finished cells are kept; repeat the command.") from error
+    except (RunFolderError, StoreError) as error:
+        raise click.UsageError(str(error)) from error
+    print_run(folder, style)
+
+
+def load_specs(names: Sequence[str]) -> tuple[Any, ...]:
+    """The metrics of those names, as a wrong name is wrong usage."""
+    from bench.metrics.spec import MetricUnavailableError, metric_spec
+
+    try:
+        return tuple(metric_spec(name) for name in names)
+    except (LookupError, MetricUnavailableError) as error:
+        raise click.UsageError(str(error.args[0])) from error
+
+
+def _sources(corpus: str, limit: int | None, shard: str | None) -> list[Source]:
+    from bench.corpus import CorpusError, demo_corpus, find_sources
+
+    try:
+        sources = find_sources(demo_corpus() if corpus == "demo" else Path(corpus))[:limit]
+    except CorpusError as error:
+        raise click.UsageError(str(error)) from error
+    if shard is None:
+        return sources
+    index, slash, count = shard.partition("/")
+    if not (slash and index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise click.UsageError(f"--shard {shard}: i/n with 1 <= i <= n expected, such as 2/8.")
+    taken = sources[int(index) - 1 :: int(count)]
+    if not taken:
+        raise click.UsageError(f"--shard {shard}: the corpus has only {len(sources)} items.")
+    return taken
+
+
+def _plans(
+    codecs: Sequence[str], bitrates: Sequence[str], *, nearest: bool, config: Path | None
+) -> list[CodecPlan]:
+    from bench.conditions import parse_bitrate, parse_codecs, plan_codec
+    from codec_zoo.interface import CodecError
+
+    try:
+        selected = parse_codecs(codecs, [parse_bitrate(rate) for rate in bitrates])
+        return [
+            plan_codec(name, rates, nearest=nearest, declarations=config)
+            for name, rates in selected.items()
+        ]
+    except (CodecError, LookupError, ValueError) as error:
+        raise click.UsageError(str(error.args[0])) from error

@@ -1,0 +1,111 @@
+"""``bench show``: the table of a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bench.commands.terminal import (
+    EXIT_FAILED,
+    EXIT_NOTHING,
+    format_option,
+    print_json,
+    print_table,
+    words,
+)
+
+if TYPE_CHECKING:
+    from bench.summary import Summary
+
+FAILED = ("failed", "crashed", "timeout", "unsupported")
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False))
+@click.option("--metrics", callback=words, help="Columns to show. [default: all]")
+@click.option("--category", help="Show only items of this category.")
+@click.option("--by-category", is_flag=True, help="A table for each category too.")
+@format_option
+def show(
+    run: str, metrics: tuple[str, ...], category: str | None, by_category: bool, style: str
+) -> None:
+    """Print means with 95 % confidence intervals, n and the number of failures.
+
+    Means are taken over the items for which every condition of the table has a value.
+    """
+    from bench.store import Store, StoreError
+    from bench.summary import ALL, summarise
+    from bench.tables import score_table
+
+    try:
+        with Store(Path(run)) as store:
+            summaries = summarise(store.grid())
+            measures, conditions = store.measures(), store.conditions()
+    except StoreError as error:
+        raise click.UsageError(str(error)) from error
+    known = [measure.name for measure in measures]
+    for name in metrics:
+        if name not in known:
+            raise click.UsageError(f"the run has no metric {name!r}; it has {', '.join(known)}.")
+    categories = list(dict.fromkeys(summary.category for summary in summaries))
+    if category is not None and category not in categories:
+        raise click.UsageError(
+            f"the run has no category {category!r}; it has {', '.join(categories)}."
+        )
+    wanted = [category] if category else categories if by_category else [ALL]
+    if style == "json":
+        directions = {measure.name: measure.direction for measure in measures}
+        wanted_names = metrics or known
+        print_json(
+            [
+                _as_json(summary, directions[summary.metric])
+                for summary in summaries
+                if summary.metric in wanted_names and (not category or category == summary.category)
+            ]
+        )
+        return
+    for shown in wanted:
+        table = score_table(summaries, measures, conditions, category=shown, metrics=metrics)
+        print_table(table.header, table.rows, title=table.title)
+        for note in table.notes:
+            click.echo(note)
+
+
+def print_run(folder: Path, style: str) -> None:
+    """Print the table of a run that has just ended, and exit with the status that it earned."""
+    from bench.store import Store
+
+    context = click.get_current_context()
+    context.invoke(show, run=str(folder), metrics=(), category=None, by_category=False, style=style)
+    with Store(folder) as store:
+        counts = store.count_statuses()
+    failed = sum(counts.get(status, 0) for status in FAILED)
+    click.echo(
+        f"{folder}: {counts.get('ok', 0)} values, {counts.get('undefined', 0)} undefined, "
+        f"{failed} failed",
+        err=True,
+    )
+    if not counts.get("ok"):
+        sys.exit(EXIT_NOTHING)
+    if failed:
+        sys.exit(EXIT_FAILED)
+
+
+def _as_json(summary: Summary, direction: str) -> dict[str, object]:
+    mean = summary.mean
+    return {
+        "codec": summary.codec,
+        "bitrate": summary.bitrate,
+        "category": summary.category,
+        "metric": summary.metric,
+        "mean": mean.mean if mean else None,
+        "ci_low": mean.ci_low if mean else None,
+        "ci_high": mean.ci_high if mean else None,
+        "n": summary.n,
+        "n_failed": summary.n_failed,
+        "unit": summary.unit,
+        "direction": direction,
+    }

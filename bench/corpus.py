@@ -1,0 +1,228 @@
+"""The items of a run: a folder, a list or a CSV manifest, each file hashed and checked.
+
+Finding the files is quick and happens in one place; inspecting them reads every sample and is a
+task for the engine, remembered by path, size and modification time.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au"})
+MANIFESTS = ("index.csv", "manifest.csv")
+DEFAULT_CATEGORY = "general"
+
+
+class CorpusError(ValueError):
+    """The corpus as a whole cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An item as the corpus names it, not yet opened.
+
+    Attributes:
+        id: unique name within the corpus.
+        path: the audio file.
+        category: ``clean_speech``, ``noisy_speech``, ``music``, ``general`` or the user's own.
+        licence: licence of the recording, as far as the manifest says.
+        sha256: hash that the manifest promises; empty where it says none.
+    """
+
+    id: str
+    path: Path
+    category: str = DEFAULT_CATEGORY
+    licence: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An inspected item.
+
+    Attributes:
+        source: what the corpus says of it.
+        sha256: hash of the file.
+        sample_rate: in Hz.
+        channels: their count.
+        n_samples: per channel.
+        size: bytes of the file.
+        mtime_ns: its modification time, by which a changed file is noticed.
+        status: ``ok``, or ``failed`` when the file cannot be used.
+        message: why it cannot.
+    """
+
+    source: Source
+    sha256: str = ""
+    sample_rate: int = 0
+    channels: int = 0
+    n_samples: int = 0
+    size: int = 0
+    mtime_ns: int = 0
+    status: Literal["ok", "failed", "crashed", "timeout"] = "ok"
+    message: str = ""
+
+    @property
+    def duration(self) -> float:
+        """Duration in seconds; 0 for an item that could not be read."""
+        return self.n_samples / self.sample_rate if self.sample_rate else 0.0
+
+
+def demo_corpus() -> Path:
+    """The folder of synthetic clips that a run takes when no corpus is named."""
+    return Path(str(resources.files("bench") / "demo_corpus"))
+
+
+def find_sources(corpus: Path) -> list[Source]:
+    """The items that a corpus names, in its order.
+
+    Args:
+        corpus: a CSV manifest (columns ``id``, ``path`` or ``file``, and optionally ``category``,
+            ``licence``, ``sha256``; paths relative to it); a text file with one path per line; a
+            folder with an ``index.csv`` or ``manifest.csv``; or any folder of audio files, whose
+            top-level subfolders are taken as categories; or one audio file.
+
+    Raises:
+        CorpusError: the corpus is missing, empty, lacks a column or names two items alike.
+    """
+    if not corpus.exists():
+        raise CorpusError(f"the corpus {corpus} does not exist.")
+    sources = _read(corpus)
+    if not sources:
+        raise CorpusError(
+            f"the corpus {corpus} names no audio; "
+            f"{', '.join(sorted(AUDIO_SUFFIXES))} files, a list or a CSV manifest expected."
+        )
+    check_unique(sources, corpus)
+    return sources
+
+
+def check_unique(sources: Iterable[Source], corpus: Path) -> None:
+    """Accept sources whose ids differ.
+
+    Raises:
+        CorpusError: two share one id; the message names both files.
+    """
+    seen: dict[str, Path] = {}
+    for source in sources:
+        if source.id in seen:
+            raise CorpusError(
+                f"{corpus}: two items have the id {source.id!r}: "
+                f"{seen[source.id]} and {source.path}."
+            )
+        seen[source.id] = source.path
+
+
+def inspect(source: Source) -> Item:
+    """Hash and check one file; an unusable one comes back as a failed item with the reason."""
+    from bench.audio import AudioError, read_audio
+
+    try:
+        samples, sample_rate = read_audio(source.path)
+        digest, stat = sha256_of(source.path), source.path.stat()
+    except (AudioError, OSError) as error:
+        return Item(source, status="failed", message=str(error))
+    if source.sha256 and source.sha256 != digest:
+        return Item(
+            source,
+            status="failed",
+            message=f"its sha256 is {digest[:12]}...; the manifest promises "
+            f"{source.sha256[:12]}....",
+        )
+    channels, n_samples = samples.shape
+    return Item(source, digest, sample_rate, channels, n_samples, stat.st_size, stat.st_mtime_ns)
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file, as hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(corpus: Path) -> list[Source]:
+    if corpus.is_dir():
+        for name in MANIFESTS:
+            if (corpus / name).is_file():
+                return _read_manifest(corpus / name)
+        return _read_folder(corpus)
+    if corpus.suffix.lower() == ".csv":
+        return _read_manifest(corpus)
+    if corpus.suffix.lower() in AUDIO_SUFFIXES:
+        return [Source(corpus.stem, corpus.resolve())]
+    return _read_list(corpus)
+
+
+def _read_manifest(manifest: Path) -> list[Source]:
+    rows = read_csv(manifest)
+    if not rows:
+        return []
+    column = "path" if "path" in rows[0] else "file"
+    for needed in ("id", column):
+        if needed not in rows[0]:
+            raise CorpusError(
+                f"{manifest} has the columns {', '.join(rows[0])}; "
+                "id and path (or file) are needed."
+            )
+    return [
+        Source(
+            id=row["id"],
+            path=(manifest.parent / row[column]).resolve(),
+            category=row.get("category") or DEFAULT_CATEGORY,
+            licence=row.get("licence") or "",
+            sha256=row.get("sha256") or "",
+        )
+        for row in rows
+    ]
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header line.
+
+    Raises:
+        CorpusError: it is not UTF-8 text, or a row has more or fewer fields than the header.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, restkey="", restval=None)
+            rows = []
+            for row in reader:
+                if "" in row or None in row.values():
+                    raise CorpusError(
+                        f"{path}, line {reader.line_num}: "
+                        f"{len(reader.fieldnames or [])} fields expected."
+                    )
+                rows.append(dict(row))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{path} is no CSV text: {error}") from error
+    return rows
+
+
+def _read_list(path: Path) -> list[Source]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{path} is neither a folder, a CSV manifest, audio nor a text list."
+        ) from error
+    paths = [(path.parent / line.strip()).resolve() for line in lines if line.strip()]
+    return [Source(item.stem, item) for item in paths]
+
+
+def _read_folder(folder: Path) -> list[Source]:
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+    )
+    sources = []
+    for path in paths:
+        relative = path.relative_to(folder)
+        category = relative.parts[0] if len(relative.parts) > 1 else DEFAULT_CATEGORY
+        sources.append(Source(relative.with_suffix("").as_posix(), path.resolve(), category))
+    return sources

@@ -1,0 +1,130 @@
+"""Distances between waveforms, sample by sample; they ask for signals aligned to the sample."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.metrics.preconditions import (
+    SILENCE_DBFS,
+    check_level,
+    check_mono,
+    check_not_silent,
+    check_pair,
+)
+from bench.metrics.spec import UndefinedMetricError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codec_zoo.samples import Samples
+
+FLOAT32_RESOLUTION = 2.0**-24  # half the spacing of float32 numbers at one: -144.5 dB
+
+
+def mse(reference: Samples, degraded: Samples, sample_rate: int) -> float:
+    r"""Mean squared error over all samples and channels, in squared full scale.
+
+    .. math:: \mathrm{MSE} = \frac{1}{CN} \sum_{c,n} (x_{c,n} - y_{c,n})^2
+
+    Range: 0 (equal) upwards. Source: Wang and Bovik (2009), "Mean squared error: love it or
+    leave it?", eq. 1.
+
+    Args:
+        reference: x, shape ``(channels, samples)``.
+        degraded: y, the same shape.
+        sample_rate: in Hz; the value does not depend on it.
+
+    Raises:
+        ValueError: broken or unequally shaped signals.
+        UndefinedMetricError: no samples.
+
+    >>> mse(np.array([[0.5, -0.5]]), np.array([[0.25, -0.25]]), 48000)
+    0.0625
+    """
+    check_pair(reference, degraded)
+    return float(np.mean(np.square(_as_float64(reference) - degraded)))
+
+
+def snr(reference: Samples, degraded: Samples, sample_rate: int) -> float:
+    r"""Signal-to-noise ratio of the whole signal, in dB.
+
+    .. math:: \mathrm{SNR} = 10 \log_{10} \frac{\sum_n x_n^2}{\sum_n (x_n - y_n)^2}
+
+    Range: open; higher is better, and a silent degraded signal has 0 dB. No mean is removed and no
+    segments are averaged. Undefined for a silent reference and for an error below the resolution of
+    float32 (-144.5 dB), as with equal signals: the ratio would be infinite. Source: Loizou (2013),
+    Speech Enhancement: Theory and Practice, chapter 11.
+
+    Args:
+        reference: x, shape ``(1, samples)``.
+        degraded: y, the same shape.
+        sample_rate: in Hz; the value does not depend on it.
+
+    Raises:
+        ValueError: broken, unequally shaped or multi-channel signals.
+        UndefinedMetricError: see above.
+
+    >>> snr(np.array([[0.5, -0.5]]), np.array([[0.45, -0.45]]), 48000)
+    20.0
+    """
+    check_pair(reference, degraded)
+    check_mono(reference, degraded)
+    check_level(reference, SILENCE_DBFS, role="reference")
+    signal = _as_float64(reference[0])
+    return _energy_ratio(signal, signal - degraded[0])
+
+
+def si_sdr(reference: Samples, degraded: Samples, sample_rate: int) -> float:
+    r"""Scale-invariant signal-to-distortion ratio, in dB.
+
+    .. math::
+
+        \mathrm{SI\text{-}SDR} = 10 \log_{10} \frac{\lVert \alpha x \rVert^2}
+        {\lVert \alpha x - y \rVert^2}, \quad \alpha = \frac{\langle y, x \rangle}
+        {\lVert x \rVert^2}
+
+    Range: open; higher is better. No mean is removed (``zero_mean=False`` of torchmetrics; DAC's
+    audiotools removes it, which matters for signals with an offset). Undefined where either signal
+    is silent, where they have nothing in common (the ratio would be minus infinity), and where the
+    error is below the resolution of float32 (-144.5 dB), as with a mere gain. Source: Le Roux et
+    al. (2019), "SDR - half-baked or well done?", section 3.
+
+    Args:
+        reference: x, shape ``(1, samples)``.
+        degraded: y, the same shape.
+        sample_rate: in Hz; the value does not depend on it.
+
+    Raises:
+        ValueError: broken, unequally shaped or multi-channel signals.
+        UndefinedMetricError: see above.
+
+    >>> si_sdr(np.array([[0.5, 0.0]]), np.array([[0.25, 0.025]]), 48000)
+    20.0
+    """
+    check_pair(reference, degraded)
+    check_mono(reference, degraded)
+    check_not_silent(reference, degraded)
+    signal, estimate = _as_float64(reference[0]), _as_float64(degraded[0])
+    target = (estimate @ signal) / (signal @ signal) * signal
+    return _energy_ratio(target, target - estimate)
+
+
+def _energy_ratio(signal: NDArray[np.float64], error: NDArray[np.float64]) -> float:
+    signal_energy, error_energy = float(signal @ signal), float(error @ error)
+    if error_energy <= FLOAT32_RESOLUTION**2 * signal_energy:
+        raise UndefinedMetricError(
+            "no error signal: the signals are equal within the resolution of float32, "
+            "so the ratio is infinite."
+        )
+    if signal_energy == 0.0:
+        raise UndefinedMetricError(
+            "the signals have nothing in common, so the ratio is minus infinity."
+        )
+    return 10 * math.log10(signal_energy / error_energy)
+
+
+def _as_float64(signal: Samples) -> NDArray[np.float64]:
+    return signal.astype(np.float64)

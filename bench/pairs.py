@@ -1,0 +1,205 @@
+"""Decoded files of codecs that do not run here, brought into a run folder to be scored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.audio import AudioError, match_channels, read_audio, resample, to_mono
+from bench.coding import VERSION, CodingResult, settle
+from bench.conditions import Condition, Status, parse_bitrate
+from bench.corpus import (
+    AUDIO_SUFFIXES,
+    DEFAULT_CATEGORY,
+    CorpusError,
+    Item,
+    Source,
+    check_unique,
+    find_sources,
+    read_csv,
+    sha256_of,
+)
+from bench.preparation import Preparation, prepare
+from bench.run_folder import StorageFullError, storage_is_full
+from bench.store import Coding
+
+COLUMNS = ("item", "codec", "reference", "degraded")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A decoded file of one item."""
+
+    item: str
+    condition: Condition
+    degraded: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PairList:
+    """Reference items and what codecs made of them."""
+
+    sources: tuple[Source, ...]
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportTask:
+    """One decoded file to bring into the run folder."""
+
+    item: Item
+    pair: Pair
+    preparation: Preparation
+    folder: Path
+
+    @property
+    def n_cells(self) -> int:
+        """Always one."""
+        return 1
+
+    def split(self) -> list[ImportTask]:
+        """The task itself."""
+        return [self]
+
+    def lost(self, status: Status, message: str) -> CodingResult:
+        """What is recorded when the process did not come back."""
+        return CodingResult(
+            (Coding(self.pair.condition.id, self.item.source.id, "", status, message),)
+        )
+
+
+def read_pairs(path: Path) -> PairList:
+    """Pairs from a CSV file.
+
+    Args:
+        path: columns ``item``, ``codec``, ``reference``, ``degraded`` and optionally ``category``
+            and ``bitrate_kbps`` (nominal); paths relative to the file.
+
+    Raises:
+        CorpusError: a column or value is missing, a bitrate is no number, one item has two
+            references, or one cell is listed twice.
+    """
+    if not path.is_file():
+        raise CorpusError(f"the list of pairs {path} does not exist.")
+    rows = read_csv(path)
+    if not rows:
+        raise CorpusError(f"{path} lists no pairs.")
+    missing = [column for column in COLUMNS if column not in rows[0]]
+    if missing:
+        raise CorpusError(f"{path} lacks the columns {', '.join(missing)}.")
+    sources: dict[str, Source] = {}
+    pairs: dict[tuple[str, str], Pair] = {}
+    for number, row in enumerate(rows, start=2):
+        where = f"{path}, line {number}"
+        source = Source(
+            row["item"],
+            (path.parent / row["reference"]).resolve(),
+            row.get("category") or DEFAULT_CATEGORY,
+        )
+        if sources.setdefault(source.id, source) != source:
+            raise CorpusError(f"{where}: item {source.id!r} has another reference or category.")
+        try:
+            rate = row.get("bitrate_kbps", "")
+            condition = Condition(row["codec"], parse_bitrate(rate) if rate else None)
+        except ValueError as error:
+            raise CorpusError(f"{where}: {error}") from error
+        pair = Pair(source.id, condition, (path.parent / row["degraded"]).resolve())
+        if (source.id, condition.id) in pairs:
+            raise CorpusError(f"{where}: {condition.id} of {source.id!r} is listed twice.")
+        pairs[source.id, condition.id] = pair
+    return PairList(tuple(sources.values()), tuple(pairs.values()))
+
+
+def match_folders(reference: Path, degraded: Sequence[Path]) -> PairList:
+    """Pairs of files with the same name, less the suffix; each degraded folder is a condition.
+
+    Raises:
+        CorpusError: a folder is missing, two have one name, or a file has no partner.
+    """
+    sources = find_sources(reference)
+    pairs = []
+    names = [folder.resolve().name for folder in degraded]
+    if len(set(names)) < len(names):
+        raise CorpusError(f"two degraded folders share a name: {', '.join(names)}.")
+    for folder, name in zip(degraded, names, strict=True):
+        if not folder.is_dir():
+            raise CorpusError(f"the folder of degraded files {folder} does not exist.")
+        files = [path for path in sorted(folder.rglob("*")) if _is_audio(path)]
+        found = [
+            Source(path.relative_to(folder).with_suffix("").as_posix(), path.resolve())
+            for path in files
+        ]
+        check_unique(found, folder)
+        partners = {source.id: source.path for source in found}
+        keys = {source.id: _partner_name(source, reference) for source in sources}
+        strays = sorted(set(partners) - set(keys.values()))
+        if strays:
+            raise CorpusError(f"{folder} holds {strays[0]!r}, which {reference} does not.")
+        pairs += [
+            Pair(
+                source.id,
+                Condition(name, None),
+                partners.get(keys[source.id], folder / keys[source.id]),
+            )
+            for source in sources
+        ]
+    return PairList(tuple(sources), tuple(pairs))
+
+
+def bring_in(task: ImportTask) -> CodingResult:
+    """Read, align and keep one decoded file; a failure becomes a row that says why.
+
+    Raises:
+        StorageFullError: there is no room for it.
+    """
+    item, pair = task.item, task.pair
+    sample_rate = task.preparation.rate_of(item)
+    try:
+        reference = prepare(item, task.preparation)
+        decoded, decoded_rate = read_audio(pair.degraded)
+        if task.preparation.mono:
+            decoded = to_mono(decoded)
+        if decoded.shape[0] != reference.shape[0]:
+            decoded = match_channels(decoded, (reference.shape[0],))
+        decoded = resample(decoded, decoded_rate, sample_rate)
+        key = import_key(item, pair, task.preparation)
+        coding, scores = settle(
+            Coding(pair.condition.id, item.source.id, key, "ok"),
+            reference,
+            decoded,
+            sample_rate,
+            task.folder,
+        )
+    except (AudioError, OSError) as error:
+        if storage_is_full(error):
+            raise StorageFullError(str(error)) from error
+        return task.lost("failed", f"{pair.degraded}: {error}")
+    return CodingResult((coding,), tuple(scores))
+
+
+def import_key(item: Item, pair: Pair, preparation: Preparation) -> str:
+    """Hash of everything that the kept audio of a pair depends on.
+
+    Raises:
+        OSError: the decoded file cannot be read.
+    """
+    parts = [
+        VERSION,
+        item.sha256,
+        sha256_of(pair.degraded),
+        preparation.rate_of(item),
+        preparation.mono,
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _is_audio(path: Path) -> bool:
+    return path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+
+
+def _partner_name(source: Source, reference: Path) -> str:
+    """Path of an item's file below the reference folder, without its suffix."""
+    return source.path.relative_to(reference.resolve()).with_suffix("").as_posix()

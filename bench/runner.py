@@ -1,0 +1,332 @@
+"""A run from its configuration to a filled store: inspect the items, code them, score them.
+
+Each stage lists the cells that the store lacks, hands them to the engine and writes what comes
+back. Repeating a run therefore resumes it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from bench.coding import (
+    LAG,
+    LEVEL_CHANGE,
+    MEASURES,
+    CodingResult,
+    CodingTask,
+    code,
+    coding_key,
+)
+from bench.conditions import CodecPlan, Condition, Status
+from bench.corpus import Item, Source, inspect
+from bench.engines import Engine, Failure
+from bench.environment import describe
+from bench.metrics.spec import MetricSpec, metric_spec
+from bench.pairs import ImportTask, Pair, PairList, bring_in, import_key
+from bench.preparation import Preparation
+from bench.progress import Progress
+from bench.run_folder import RunFolderError, StorageFullError, storage_is_full, write_bytes
+from bench.scoring import ScoringCell, ScoringTask, score, score_key
+from bench.store import SCHEMA_VERSION, Coding, Measure, Score, Store
+
+INSPECTION_TIMEOUT = 120.0  # s, for reading one file
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a run is to do, decided before it starts."""
+
+    sources: tuple[Source, ...]
+    codecs: tuple[CodecPlan, ...]
+    metrics: tuple[MetricSpec, ...]
+    preparation: Preparation
+    device: str = "cpu"
+    declarations: Path | None = None
+    timeout: float = 600.0
+    retry_failed: bool = False
+    configuration: Mapping[str, object] = field(default_factory=dict)
+
+
+class _Task(Protocol):
+    @property
+    def n_cells(self) -> int: ...
+    def split(self) -> Sequence[_Task]: ...
+    def lost(self, status: Status, message: str) -> object: ...
+
+
+AnyTask = TypeVar("AnyTask", bound=_Task)
+Result = TypeVar("Result")
+
+
+def measure_of(spec: MetricSpec) -> Measure:
+    """The column of results that a metric fills."""
+    return Measure(spec.name, spec.version, spec.unit, spec.direction)
+
+
+def run(plan: Plan, store: Store, engine: Engine, progress: Progress) -> None:
+    """Do what the store lacks of a plan.
+
+    Raises:
+        StorageFullError: the disk is full; finished cells are kept.
+    """
+    with _full_disk_reported():
+        record(
+            store,
+            configuration=plan.configuration,
+            preparation=plan.preparation,
+            conditions=[condition for codec in plan.codecs for condition in codec.conditions],
+            measures=[*MEASURES, *map(measure_of, plan.metrics)],
+        )
+        items = inspect_items(plan.sources, store, engine, progress)
+        for codec in plan.codecs:
+            _code(plan, codec, items, store, engine, progress)
+        fill_scores(store, engine, progress, plan.timeout, retry_failed=plan.retry_failed)
+
+
+def run_pairs(
+    pairs: PairList,
+    metrics: Sequence[MetricSpec],
+    preparation: Preparation,
+    configuration: Mapping[str, object],
+    store: Store,
+    engine: Engine,
+    progress: Progress,
+    timeout: float,
+    *,
+    retry_failed: bool = False,
+) -> None:
+    """Bring decoded files into the run folder and score them.
+
+    Raises:
+        StorageFullError: the disk is full; finished cells are kept.
+    """
+    with _full_disk_reported():
+        record(
+            store,
+            configuration=configuration,
+            preparation=preparation,
+            conditions=dict.fromkeys(pair.condition for pair in pairs.pairs),
+            measures=[LAG, LEVEL_CHANGE, *map(measure_of, metrics)],
+        )
+        items = {
+            item.source.id: item
+            for item in inspect_items(pairs.sources, store, engine, progress)
+            if item.status == "ok"
+        }
+        done = {(coding.condition, coding.item): coding for coding in store.codings()}
+        tasks = []
+        for pair in pairs.pairs:
+            old = done.get((pair.condition.id, pair.item))
+            if pair.item not in items or _is_imported(old, items[pair.item], pair, preparation):
+                continue
+            if old is not None:
+                store.drop_stale(pair.condition.id, pair.item)
+            tasks.append(ImportTask(items[pair.item], pair, preparation, store.folder))
+        progress.stage("bringing in", len(tasks))
+        for task, result in _supervised(engine, bring_in, tasks, timeout):
+            _keep(store, result, task.n_cells, progress)
+        fill_scores(store, engine, progress, timeout, retry_failed=retry_failed)
+
+
+def inspect_items(
+    sources: Sequence[Source], store: Store, engine: Engine, progress: Progress
+) -> list[Item]:
+    """Hash and check the items, except those that are as they were, and note the unusable ones."""
+    known = {item.source: item for item in store.items() if _unchanged(item)}
+    new = [source for source in sources if source not in known]
+    progress.stage("inspecting items", len(new))
+    for source, outcome in engine.run(inspect, new, lambda _: INSPECTION_TIMEOUT):
+        if isinstance(outcome, Failure):
+            outcome = Item(source, status=outcome.status, message=outcome.message)
+        known[source] = outcome
+        progress.advance(1)
+        if outcome.status != "ok":
+            progress.note(f"item {source.id}: {outcome.message}")
+    items = [known[source] for source in sources]
+    store.put_items(items)
+    return items
+
+
+def fill_scores(
+    store: Store,
+    engine: Engine,
+    progress: Progress,
+    timeout: float,
+    *,
+    retry_failed: bool = False,
+) -> None:
+    """Compute the scores that the store lacks for the metrics that it lists."""
+    measured = {measure.name for measure in MEASURES}
+    specs = [metric_spec(m.name) for m in store.measures() if m.name not in measured]
+    preparation = Preparation(**store.meta("preparation"))
+    done = {
+        (row.condition, row.item, row.metric): row.key
+        for row in store.scores()
+        if not (retry_failed and row.status in ("failed", "crashed", "timeout"))
+    }
+    cells: dict[str, list[ScoringCell]] = {}
+    for coding in store.codings():
+        if coding.status != "ok":
+            continue
+        missing = [
+            (spec.name, score_key(coding, spec))
+            for spec in specs
+            if done.get((coding.condition, coding.item, spec.name)) != score_key(coding, spec)
+        ]
+        if missing:
+            names, keys = zip(*missing, strict=True)
+            cells.setdefault(coding.item, []).append(ScoringCell(coding, names, keys))
+    tasks = [
+        ScoringTask(item, tuple(cells[item.source.id]), preparation, store.folder)
+        for item in store.items()
+        if item.source.id in cells
+    ]
+    progress.stage("scoring", sum(task.n_cells for task in tasks))
+    for task, scores in _supervised(engine, score, tasks, timeout):
+        store.put_results((), scores)
+        progress.advance(task.n_cells)
+        _note_failures(scores, progress)
+
+
+def record(
+    store: Store,
+    *,
+    configuration: Mapping[str, object],
+    preparation: Preparation,
+    conditions: Iterable[Condition],
+    measures: Iterable[Measure],
+) -> None:
+    """Note what a run is to do, in the store and readable in ``run.json``.
+
+    Raises:
+        RunFolderError: the folder holds a run that prepared its items otherwise.
+    """
+    prepared = asdict(preparation)
+    if store.meta("preparation") not in (None, prepared):
+        raise RunFolderError(
+            f"{store.folder} holds a run with {store.meta('preparation')}; "
+            f"{prepared} was asked for. Choose another folder with --out."
+        )
+    environment = describe()
+    store.set_meta("preparation", prepared)
+    store.set_meta("configuration", configuration)
+    store.set_meta("environment", environment)
+    store.put_conditions(conditions)
+    store.put_measures(measures)
+    readable = {
+        "schema_version": SCHEMA_VERSION,
+        "configuration": configuration,
+        "preparation": prepared,
+        "environment": environment,
+        "conditions": [asdict(condition) for condition in store.conditions()],
+    }
+    write_bytes(store.folder / "run.json", (json.dumps(readable, indent=1) + "\n").encode())
+
+
+def _code(
+    plan: Plan,
+    codec: CodecPlan,
+    items: Sequence[Item],
+    store: Store,
+    engine: Engine,
+    progress: Progress,
+) -> None:
+    done = {(coding.condition, coding.item): coding for coding in store.codings()}
+    conditions = [condition for condition in codec.conditions if condition.status == "ok"]
+    tasks = []
+    for item in items:
+        if item.status != "ok":
+            continue
+        missing = []
+        for condition in conditions:
+            key = coding_key(item, condition, plan.preparation)
+            old = done.get((condition.id, item.source.id))
+            if _is_finished(old, key, retry_failed=plan.retry_failed):
+                continue
+            if old is not None:
+                store.drop_stale(condition.id, item.source.id)
+            missing.append((condition, key))
+        if missing:
+            wanted, keys = zip(*missing, strict=True)
+            tasks.append(
+                CodingTask(
+                    item,
+                    wanted,
+                    keys,
+                    codec.weights,
+                    plan.device,
+                    plan.declarations,
+                    plan.preparation,
+                    store.folder,
+                )
+            )
+    progress.stage(f"coding {codec.entry.info.name}", sum(task.n_cells for task in tasks))
+    for task, result in _supervised(engine, code, tasks, plan.timeout):
+        _keep(store, result, task.n_cells, progress)
+
+
+def _keep(store: Store, result: CodingResult, n_cells: int, progress: Progress) -> None:
+    store.put_results(result.codings, result.scores)
+    progress.advance(n_cells)
+    _note_failures(result.codings, progress)
+
+
+def _is_imported(old: Coding | None, item: Item, pair: Pair, preparation: Preparation) -> bool:
+    if old is None or old.status != "ok" or not pair.degraded.is_file():
+        return False
+    return old.key == import_key(item, pair, preparation)
+
+
+def _is_finished(coding: Coding | None, key: str, *, retry_failed: bool) -> bool:
+    return coding is not None and coding.key == key and (coding.status == "ok" or not retry_failed)
+
+
+def _supervised(
+    engine: Engine,
+    function: Callable[[AnyTask], Result],
+    tasks: Iterable[AnyTask],
+    timeout: float,
+) -> Iterator[tuple[AnyTask, Result]]:
+    """Outcomes of all tasks; one whose process is lost is run again cell by cell."""
+    pending: Iterable[Any] = tasks  # a task splits into tasks of its own type
+    while pending:
+        lost = []
+        for task, outcome in engine.run(function, pending, lambda task: timeout * task.n_cells):
+            if not isinstance(outcome, Failure):
+                yield task, outcome
+            elif task.n_cells > 1:
+                lost.extend(task.split())
+            else:
+                yield task, task.lost(outcome.status, outcome.message)
+        pending = lost
+
+
+@contextmanager
+def _full_disk_reported() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.OperationalError, OSError) as error:
+        full = "full" in str(error) or "disk I/O" in str(error) or storage_is_full(error)
+        if full:
+            raise StorageFullError(f"the run folder cannot grow: {error}") from error
+        raise
+
+
+def _unchanged(item: Item) -> bool:
+    if item.status != "ok" or not item.source.path.exists():
+        return False
+    stat = item.source.path.stat()
+    return (stat.st_size, stat.st_mtime_ns) == (item.size, item.mtime_ns)
+
+
+def _note_failures(rows: Iterable[Coding | Score], progress: Progress) -> None:
+    for row in rows:
+        if row.status not in ("ok", "undefined"):
+            metric = f", {row.metric}" if isinstance(row, Score) else ""
+            progress.note(f"{row.condition}, {row.item}{metric}: {row.status}: {row.message}")

@@ -1,0 +1,327 @@
+"""The scores of a run in SQLite: one writer, finished cells kept, failures with their reasons.
+
+Rows hold what was obtained. What was planned but failed, or is not done yet, is derived when
+reading, from the grid of conditions, items and metrics.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.conditions import Condition, Status
+from bench.corpus import Item, Source
+
+SCHEMA_VERSION = 1
+DATABASE = "run.sqlite"
+NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "fuse.sshfs"})
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS items (
+    id TEXT PRIMARY KEY, path TEXT NOT NULL, category TEXT NOT NULL, licence TEXT NOT NULL,
+    promised_sha256 TEXT NOT NULL, sha256 TEXT NOT NULL, sample_rate INTEGER NOT NULL,
+    channels INTEGER NOT NULL, n_samples INTEGER NOT NULL, size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS conditions (
+    id TEXT PRIMARY KEY, codec TEXT NOT NULL, bitrate INTEGER,
+    codec_version TEXT NOT NULL, weights_sha256 TEXT NOT NULL, weights_origin TEXT NOT NULL,
+    options TEXT NOT NULL, preview INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS metrics (
+    name TEXT PRIMARY KEY, version TEXT NOT NULL, unit TEXT NOT NULL, direction TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS codings (
+    condition TEXT NOT NULL, item TEXT NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL,
+    message TEXT NOT NULL, payload_bytes INTEGER, lag INTEGER, start INTEGER, stop INTEGER,
+    encode_seconds REAL, decode_seconds REAL, audio TEXT,
+    PRIMARY KEY (condition, item)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS scores (
+    condition TEXT NOT NULL, item TEXT NOT NULL, metric TEXT NOT NULL, key TEXT NOT NULL,
+    value REAL, status TEXT NOT NULL, message TEXT NOT NULL,
+    PRIMARY KEY (condition, item, metric)) WITHOUT ROWID;
+"""
+
+GRID = """
+SELECT c.codec, c.bitrate, i.id, i.category, m.name, m.version, s.value, m.unit,
+    CASE WHEN c.status <> 'ok' THEN c.status WHEN i.status <> 'ok' THEN i.status
+         WHEN s.status IS NOT NULL THEN s.status
+         WHEN d.status <> 'ok' THEN d.status ELSE 'failed' END,
+    CASE WHEN c.status <> 'ok' THEN c.message WHEN i.status <> 'ok' THEN i.message
+         WHEN s.status IS NOT NULL THEN s.message
+         WHEN d.status <> 'ok' THEN d.message ELSE 'not done yet' END
+FROM conditions c CROSS JOIN items i CROSS JOIN metrics m
+LEFT JOIN codings d ON d.condition = c.id AND d.item = i.id
+LEFT JOIN scores s ON s.condition = c.id AND s.item = i.id AND s.metric = m.name
+ORDER BY c.rowid, m.rowid, i.rowid
+"""
+
+
+class StoreError(RuntimeError):
+    """The run folder holds no readable store; the message says what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """What came of coding one item at one condition.
+
+    Attributes:
+        condition: id of the condition.
+        item: id of the item.
+        key: hash of everything that the result depends on.
+        status: ``ok``, or how it failed.
+        message: why it failed.
+        payload_bytes: bytes that carry the codes; none where only the nominal rate is known.
+        lag: samples at the evaluation rate by which the decoded audio came late, taken out.
+        start: first sample that is compared.
+        stop: sample after the last one that is compared.
+        encode_seconds: CPU time.
+        decode_seconds: CPU time.
+        audio: path of the decoded audio, relative to the run folder.
+    """
+
+    condition: str
+    item: str
+    key: str
+    status: Status
+    message: str = ""
+    payload_bytes: int | None = None
+    lag: int | None = None
+    start: int | None = None
+    stop: int | None = None
+    encode_seconds: float | None = None
+    decode_seconds: float | None = None
+    audio: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One value, or the reason why there is none."""
+
+    condition: str
+    item: str
+    metric: str
+    key: str
+    value: float | None
+    status: Status
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A column of results: a metric, or something measured while coding."""
+
+    name: str
+    version: str
+    unit: str
+    direction: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRow:
+    """One cell of the grid as it is exported."""
+
+    codec: str
+    bitrate: int | None
+    item: str
+    category: str
+    metric: str
+    metric_version: str
+    value: float | None
+    unit: str
+    status: Status
+    message: str
+
+
+class Store:
+    """The database of one run folder. Use it as a context manager."""
+
+    def __init__(self, folder: Path, *, create: bool = False) -> None:
+        """Open the store.
+
+        Args:
+            folder: the run folder.
+            create: make it where there is none.
+
+        Raises:
+            StoreError: there is none, it is damaged, or a newer version wrote it.
+        """
+        path = folder / DATABASE
+        if not create and not path.is_file():
+            raise StoreError(f"{folder} is no run: it holds no {DATABASE}.")
+        self.folder = folder
+        try:
+            self._connection = sqlite3.connect(path)
+            journal = "DELETE" if _on_network(folder) else "WAL"
+            self._connection.execute(f"PRAGMA journal_mode={journal}")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.executescript(SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{path} cannot be used: {error}.") from error
+        version = self.meta("schema_version")
+        if version is None:
+            self.set_meta("schema_version", SCHEMA_VERSION)
+        elif version != SCHEMA_VERSION:
+            self._connection.close()
+            raise StoreError(
+                f"{path} has schema version {version}; this codecbench reads {SCHEMA_VERSION}."
+            )
+
+    def __enter__(self) -> Store:
+        """The store itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it; what was added stays."""
+        self._connection.close()
+
+    def meta(self, key: str) -> Any:  # whatever JSON was stored
+        """A stored setting, or none."""
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def set_meta(self, key: str, value: object) -> None:
+        """Store a setting as JSON."""
+        with self._connection:
+            self._connection.execute(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value))
+            )
+
+    def put_items(self, items: Iterable[Item]) -> None:
+        """Add items, or replace those of the same id."""
+        rows = [
+            (
+                item.source.id, str(item.source.path), item.source.category, item.source.licence,
+                item.source.sha256, item.sha256, item.sample_rate, item.channels, item.n_samples,
+                item.size, item.mtime_ns, item.status, item.message,
+            )
+            for item in items
+        ]  # fmt: skip
+        self._upsert("items", 13, rows)
+
+    def items(self) -> list[Item]:
+        """All items in the order in which they were added."""
+        rows = self._connection.execute("SELECT * FROM items ORDER BY rowid")
+        return [
+            Item(Source(row[0], Path(row[1]), row[2], row[3], row[4]), *row[5:]) for row in rows
+        ]
+
+    def put_conditions(self, conditions: Iterable[Condition]) -> None:
+        """Add conditions, or replace those of the same id."""
+        rows = [
+            (
+                c.id, c.codec, c.bitrate, c.codec_version, c.weights_sha256, c.weights_origin,
+                json.dumps(c.options, sort_keys=True), c.preview, c.status, c.message,
+            )
+            for c in conditions
+        ]  # fmt: skip
+        self._upsert("conditions", 10, rows)
+
+    def conditions(self) -> list[Condition]:
+        """All conditions in the order in which they were added."""
+        rows = self._connection.execute("SELECT * FROM conditions ORDER BY rowid")
+        return [
+            Condition(
+                codec=row[1],
+                bitrate=row[2],
+                codec_version=row[3],
+                weights_sha256=row[4],
+                weights_origin=row[5],
+                options=json.loads(row[6]),
+                preview=bool(row[7]),
+                status=row[8],
+                message=row[9],
+            )
+            for row in rows
+        ]
+
+    def put_measures(self, measures: Iterable[Measure]) -> None:
+        """Add columns of results, or replace those of the same name."""
+        self._upsert("metrics", 4, [(m.name, m.version, m.unit, m.direction) for m in measures])
+
+    def measures(self) -> list[Measure]:
+        """All columns of results in the order in which they were added."""
+        rows = self._connection.execute("SELECT * FROM metrics ORDER BY rowid")
+        return [Measure(*row) for row in rows]
+
+    def put_results(self, codings: Iterable[Coding], scores: Iterable[Score]) -> None:
+        """Add finished cells in one transaction; a cell that is there is replaced."""
+        with self._connection:
+            self._connection.executemany(
+                f"INSERT OR REPLACE INTO codings VALUES ({_marks(12)})",
+                [
+                    (
+                        c.condition, c.item, c.key, c.status, c.message, c.payload_bytes, c.lag,
+                        c.start, c.stop, c.encode_seconds, c.decode_seconds, c.audio,
+                    )
+                    for c in codings
+                ],
+            )  # fmt: skip
+            self._connection.executemany(
+                f"INSERT OR REPLACE INTO scores VALUES ({_marks(7)})",
+                [
+                    (s.condition, s.item, s.metric, s.key, s.value, s.status, s.message)
+                    for s in scores
+                ],
+            )
+
+    def codings(self) -> Iterator[Coding]:
+        """All codings."""
+        return (Coding(*row) for row in self._connection.execute("SELECT * FROM codings"))
+
+    def scores(self) -> Iterator[Score]:
+        """All stored scores."""
+        return (Score(*row) for row in self._connection.execute("SELECT * FROM scores"))
+
+    def drop_stale(self, condition: str, item: str) -> None:
+        """Forget a cell whose key no longer holds, with its scores."""
+        with self._connection:
+            for table in ("codings", "scores"):
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE condition = ? AND item = ?", (condition, item)
+                )
+
+    def grid(self) -> Iterator[ScoreRow]:
+        """Every planned cell: its value, or its status and the reason, in the order of the plan."""
+        return (ScoreRow(*row) for row in self._connection.execute(GRID))
+
+    def count_statuses(self) -> dict[str, int]:
+        """Planned cells by status."""
+        counts: dict[str, int] = {}
+        for row in self.grid():
+            counts[row.status] = counts.get(row.status, 0) + 1
+        return counts
+
+    def check(self) -> str:
+        """What SQLite's integrity check says: ``ok`` where all is well."""
+        return str(self._connection.execute("PRAGMA integrity_check").fetchone()[0])
+
+    def _upsert(self, table: str, columns: int, rows: list[tuple[Any, ...]]) -> None:
+        names = [row[1] for row in self._connection.execute(f"PRAGMA table_info({table})")]
+        updates = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
+        with self._connection:  # an upsert keeps the row's place in the order
+            self._connection.executemany(
+                f"INSERT INTO {table} VALUES ({_marks(columns)}) "
+                f"ON CONFLICT ({names[0]}) DO UPDATE SET {updates}",
+                rows,
+            )
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def _on_network(folder: Path) -> bool:
+    """Whether the folder lies on a network file system, where WAL would corrupt the database."""
+    mounts = Path("/proc/mounts")
+    if not mounts.is_file():
+        return False
+    best, kind = "", ""
+    target = f"{folder.resolve()}/"
+    for line in mounts.read_text(errors="replace").splitlines():
+        _, place, file_system, *_ = line.split()
+        if target.startswith(place.rstrip("/") + "/") and len(place) >= len(best):
+            best, kind = place, file_system
+    return kind in NETWORK_FILE_SYSTEMS

@@ -1,0 +1,97 @@
+"""The table that a run prints: conditions down, metrics across, means with intervals and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.coding import BITRATE
+from bench.conditions import Condition
+from bench.store import Measure
+from bench.summary import ALL, Summary
+
+ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}
+NO_VALUE = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Text in cells, for the terminal, Markdown or LaTeX.
+
+    Attributes:
+        title: what the table shows.
+        header: column headings.
+        rows: cells of each row.
+        notes: what a reader must know to read it rightly.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def score_table(
+    summaries: Sequence[Summary],
+    measures: Sequence[Measure],
+    conditions: Sequence[Condition],
+    *,
+    category: str = ALL,
+    metrics: Sequence[str] = (),
+) -> Table:
+    """The means of one category.
+
+    Args:
+        summaries: of the whole run.
+        measures: its columns of results.
+        conditions: its conditions.
+        category: which items.
+        metrics: which columns; all if none are named.
+    """
+    shown = [m for m in measures if not metrics or m.name in metrics]
+    cells = {((s.codec, s.bitrate), s.metric): s for s in summaries if s.category == category}
+    usual = max((s.n for s in cells.values()), default=0)
+    rows = []
+    for condition in conditions:
+        found = [cells.get(((condition.codec, condition.bitrate), m.name)) for m in shown]
+        mark = " (preview)" if condition.preview else ""
+        rows.append((condition.id + mark, *(_cell(summary, usual) for summary in found)))
+    return Table(
+        title=f"Means over {category} items with 95 % confidence intervals",
+        header=("condition", *map(_heading, shown)),
+        rows=tuple(rows),
+        notes=(f"n = {usual} where a cell says nothing else.", *_reasons(conditions)),
+    )
+
+
+def _heading(measure: Measure) -> str:
+    unit = "kbit/s" if measure.name == BITRATE.name else measure.unit
+    return f"{measure.name}{f' [{unit}]' if unit else ''}{ARROWS[measure.direction]}"
+
+
+def _cell(summary: Summary | None, usual: int) -> str:
+    if summary is None or summary.mean is None:
+        return NO_VALUE
+    scale = 1000 if summary.metric == BITRATE.name else 1
+    text = _number(summary.mean.mean / scale)
+    if summary.mean.half_width is not None:
+        text += f" ±{_number(summary.mean.half_width / scale)}"
+    counts = [f"n={summary.n}"] if summary.n != usual else []
+    counts += [f"{summary.n_failed} failed"] if summary.n_failed else []
+    return f"{text} ({', '.join(counts)})" if counts else text
+
+
+def _number(value: float) -> str:
+    """Three decimals below 1, two below 100, none or one above."""
+    size = abs(value)
+    decimals = 3 if size < 1 else 2 if size < 100 else 1
+    return f"{value:.{decimals}f}"
+
+
+def _reasons(conditions: Sequence[Condition]) -> list[str]:
+    """One note per reason for which conditions could not run."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for condition in conditions:
+        if condition.status != "ok":
+            reasons.setdefault((condition.status, condition.message), []).append(condition.id)
+    return [f"{', '.join(ids)}: {status}: {why}" for (status, why), ids in reasons.items()]

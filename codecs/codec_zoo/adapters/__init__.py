@@ -1,0 +1,1 @@
+"""One adapter per codec: the entry that describes it, and what turns its bytes into audio."""
