@@ -5,8 +5,9 @@ Nothing else in the project resamples, mixes or cuts a signal, so a run can say 
 
 from __future__ import annotations
 
+import io
+import math
 import os
-import tempfile
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +15,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from bench.run_folder import write_bytes
 from codec_zoo.samples import Samples
 
 RESAMPLER = "soxr HQ"  # named in the run's environment; the choice moves PESQ by up to 0.04
@@ -33,10 +35,16 @@ def read_audio(path: Path) -> tuple[Samples, int]:
             samples, or has more than two channels.
     """
     try:
+        # A pipe would be waited for without end.
+        if path.exists() and not path.is_file():
+            raise AudioError("this is a folder, a pipe or a device; an audio file expected.")
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
                 raise AudioError("the file is empty.")
-            samples, sample_rate = soundfile.read(file, dtype="float32", always_2d=True)
+            # Given a descriptor, libsndfile goes by the content, whatever the file's name.
+            with soundfile.SoundFile(file.fileno(), closefd=False) as sound:
+                samples = sound.read(dtype="float32", always_2d=True)
+                sample_rate = sound.samplerate
     except FileNotFoundError as error:
         raise AudioError("the file does not exist.") from error
     except OSError as error:
@@ -78,19 +86,14 @@ def write_audio(path: Path, samples: Samples, sample_rate: int) -> Path:
     """
     fits = np.abs(samples).max(initial=0) < 1.0 and sample_rate <= FLAC_MAX_RATE
     path = path.with_name(path.name + (".flac" if fits else ".wav"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".new", delete=False) as file:
-        try:
-            if fits:
-                soundfile.write(
-                    file, samples.T, sample_rate, "PCM_24", format="FLAC", compression_level=0.0
-                )
-            else:
-                soundfile.write(file, samples.T, sample_rate, "FLOAT", format="WAV")
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    content = io.BytesIO()
+    if fits:
+        soundfile.write(
+            content, samples.T, sample_rate, "PCM_24", format="FLAC", compression_level=0.0
+        )
+    else:
+        soundfile.write(content, samples.T, sample_rate, "FLOAT", format="WAV")
+    write_bytes(path, content.getvalue())
     return path
 
 
@@ -123,8 +126,9 @@ def resample(samples: Samples, source_rate: int, target_rate: int, n_samples: in
         samples: shape ``(channels, samples)``.
         source_rate: its rate in Hz.
         target_rate: wanted rate in Hz.
-        n_samples: wanted length, at most two samples away from the exact one, which going to
-            another rate and back can differ by; 0 for what soxr returns.
+        n_samples: wanted length; 0 for what soxr returns. Going to a lower rate and back changes
+            the length by up to half a sample of the lower rate: that much is cut or filled with
+            zeros.
 
     Raises:
         AudioError: the length asked for is further away.
@@ -135,7 +139,7 @@ def resample(samples: Samples, source_rate: int, target_rate: int, n_samples: in
         ).T
         samples = np.ascontiguousarray(samples)
     missing = n_samples - samples.shape[1] if n_samples else 0
-    if abs(missing) > 2:  # samples: rounding of the length at either rate
+    if abs(missing) > 1 + math.ceil(target_rate / (2 * source_rate)):
         raise AudioError(f"{samples.shape[1]} samples after resampling; {n_samples} expected.")
     if missing > 0:
         return np.pad(samples, ((0, 0), (0, missing)))

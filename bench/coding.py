@@ -5,6 +5,7 @@ This is the work of a process of the pool. Everything goes in by path and comes 
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import json
@@ -30,8 +31,8 @@ from bench.run_folder import (
     write_bytes,
 )
 from bench.store import Coding, Measure, Score
-from codec_zoo.bitstream import BitstreamError, from_bytes, to_bytes
-from codec_zoo.interface import Codec, CodecError
+from codec_zoo.bitstream import Bitstream, BitstreamError, from_bytes, to_bytes
+from codec_zoo.interface import Codec, CodecError, CodecInfo
 from codec_zoo.registry import codec_entry
 from codec_zoo.samples import Samples
 from codec_zoo.weights import WeightsFile
@@ -126,7 +127,7 @@ def code(task: CodingTask) -> CodingResult:
     try:
         reference = prepare(task.item, task.preparation)
         codec = _codec(task.conditions[0].codec, task.declarations, task.weights, task.device)
-    except (AudioError, CodecError) as error:
+    except (AudioError, CodecError, OSError) as error:
         return task.lost("failed", str(error))
     codings, scores = [], []
     for condition, key in zip(task.conditions, task.keys, strict=True):
@@ -202,13 +203,18 @@ def _code_cell(
     sample_rate = task.preparation.rate_of(item)
     samples = match_channels(resample(reference, sample_rate, info.sample_rate), info.channels)
     n_samples = samples.shape[1]
-    if info.lookahead:
-        samples = np.pad(samples, ((0, 0), (0, info.lookahead)))
-    bitstream, encode_seconds = _timed("encoder", lambda: codec.encode(samples, bitrate))
+    # Always a copy: some encoders write into their input, which may be the reference itself.
+    samples = np.pad(samples, ((0, 0), (0, info.lookahead)))
+    # On a copy, so that nothing but bytes passes from what encodes to what decodes.
+    encoder = copy.copy(codec)
+    bitstream, encode_seconds = _timed("encoder", lambda: encoder.encode(samples, bitrate))
     path = bitstream_path(task.folder, condition.id, item.source.id)
-    write_bytes(path, to_bytes(bitstream, info.name, info.version))
+    write_bytes(path, _file_content(bitstream, info))
     stored = from_bytes(path.read_bytes(), info.name)
     decoded, decode_seconds = _timed("decoder", lambda: codec.decode(stored))
+    if not isinstance(decoded, np.ndarray) or decoded.dtype != np.float32:
+        kind = getattr(decoded, "dtype", type(decoded).__name__)
+        raise CodecError(f"{info.name} decoded {kind}; an array of float32 expected.")
     if decoded.shape != samples.shape:
         raise CodecError(
             f"{info.name} decoded {decoded.shape} (channels, samples); {samples.shape} expected."
@@ -231,6 +237,13 @@ def _code_cell(
     coding, scores = settle(coding, reference, decoded, sample_rate, task.folder)
     measured = 8 * len(bitstream.payload) * info.sample_rate / n_samples
     return coding, [_measured(coding, BITRATE, measured), *scores]
+
+
+def _file_content(bitstream: Bitstream, info: CodecInfo) -> bytes:
+    try:
+        return to_bytes(bitstream, info.name, info.version)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise CodecError(f"{info.name} encoded to no proper Bitstream: {error}.") from error
 
 
 def _measured(coding: Coding, measure: Measure, value: float | None, reason: str = "") -> Score:

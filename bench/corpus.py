@@ -114,7 +114,8 @@ def check_unique(sources: Iterable[Source], corpus: Path) -> None:
         if source.id in seen:
             raise CorpusError(
                 f"{corpus}: two items have the id {source.id!r}: "
-                f"{seen[source.id]} and {source.path}."
+                f"{seen[source.id]} and {source.path}. "
+                "Rename one, or list the files with ids of your own in a CSV manifest."
             )
         seen[source.id] = source.path
 
@@ -169,13 +170,16 @@ def _read_manifest(manifest: Path) -> list[Source]:
                 f"{manifest} has the columns {', '.join(rows[0])}; "
                 "id and path (or file) are needed."
             )
+    for number, row in enumerate(rows, start=1):
+        if not (row["id"] and row[column]):
+            raise CorpusError(f"{manifest}, item {number}: an id and a path expected.")
     return [
         Source(
             id=row["id"],
             path=(manifest.parent / row[column]).resolve(),
             category=row.get("category") or DEFAULT_CATEGORY,
             licence=row.get("licence") or "",
-            sha256=row.get("sha256") or "",
+            sha256=(row.get("sha256") or "").lower(),
         )
         for row in rows
     ]
@@ -189,10 +193,10 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="", restval=None)
+            reader = csv.DictReader(file)
             rows = []
             for row in reader:
-                if "" in row or None in row.values():
+                if None in row or None in row.values():
                     raise CorpusError(
                         f"{path}, line {reader.line_num}: "
                         f"{len(reader.fieldnames or [])} fields expected."
@@ -218,7 +222,7 @@ def _read_folder(folder: Path) -> list[Source]:
     paths = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+        if path.suffix.lower() in AUDIO_SUFFIXES and not path.is_dir()  # a broken link is reported
     )
     sources = []
     for path in paths:

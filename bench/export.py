@@ -22,7 +22,7 @@ class ExportError(RuntimeError):
 def to_csv(rows: Iterable[ScoreRow]) -> str:
     """One line per score; an empty field where there is no value."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, COLUMNS)  # RFC 4180; ending lines otherwise leaves \r unquoted
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     return text.getvalue()
@@ -96,6 +96,9 @@ def _markdown(text: str) -> str:
 LATEX = {
     "\\": r"\textbackslash{}",
     **{character: "\\" + character for character in "&%$#_{}"},
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
@@ -105,5 +108,12 @@ LATEX = {
 
 
 def _latex_row(cells: Sequence[str]) -> str:
-    escaped = ("".join(LATEX.get(c, c) for c in " ".join(cell.split())) for cell in cells)
-    return " & ".join(escaped) + r" \\"
+    row = " & ".join("".join(map(_latex_character, " ".join(cell.split()))) for cell in cells)
+    guard = "{}" if row.startswith(("[", "*")) else ""  # the row end before would take it
+    return guard + row + r" \\"
+
+
+def _latex_character(character: str) -> str:
+    if not character.isprintable():
+        return f"U+{ord(character):04X}"
+    return LATEX.get(character, character)

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
-from bench.run_folder import RunFolderError, bitstream_path
+from bench.conditions import Condition
+from bench.run_folder import RunFolderError, bitstream_path, locked
+from bench.runner import write_description
 from bench.store import Coding, Store
+
+FINAL = ("ok", "undefined")  # statuses of a score that another run would not better
 
 
 def merge(runs: Sequence[Path], out: Path) -> int:
@@ -21,72 +27,102 @@ def merge(runs: Sequence[Path], out: Path) -> int:
         The number of coded cells that were added.
 
     Raises:
-        RunFolderError: the runs cannot be put together; the message says why.
+        RunFolderError: the runs cannot be put together; the message says why, and nothing is
+            written.
         StoreError: a folder is no run.
     """
     if out.resolve() in {run.resolve() for run in runs}:
         raise RunFolderError(f"{out} is one of the runs; name another folder with -o.")
-    out.mkdir(parents=True, exist_ok=True)
-    added = 0
-    with Store(out, create=True) as target:
-        for run in runs:
-            with Store(run) as source:
-                added += _add(source, target)
+    with ExitStack() as opened:
+        sources = [opened.enter_context(Store(run)) for run in runs]
+        _check_alike(sources)
+        opened.enter_context(locked(out))
+        target = opened.enter_context(Store(out, create=True))
+        _check_alike([target, *sources])
+        added = sum(_add(source, target) for source in sources)
+        write_description(target)
     return added
 
 
 def _add(source: Store, target: Store) -> int:
-    _check_alike(source, target)
     if target.meta("preparation") is None:
         for key in ("preparation", "configuration", "environment"):
             target.set_meta(key, source.meta(key))
-    target.set_meta(
-        "merged_from", [*(target.meta("merged_from") or []), str(source.folder.resolve())]
-    )
-    target.put_items(source.items())
-    target.put_conditions(source.conditions())
+    merged = [*(target.meta("merged_from") or []), str(source.folder.resolve())]
+    target.set_meta("merged_from", merged)
+    usable = {item.source.id for item in target.items() if item.status == "ok"}
+    target.put_items(i for i in source.items() if i.status == "ok" or i.source.id not in usable)
+    ready = {condition.id for condition in target.conditions() if condition.status == "ok"}
+    target.put_conditions(c for c in source.conditions() if c.status == "ok" or c.id not in ready)
     target.put_measures(source.measures())
     have = {(coding.condition, coding.item): coding for coding in target.codings()}
     added = 0
     for coding in source.codings():
         old = have.get((coding.condition, coding.item))
         if old is not None and old.status == "ok":
-            if old.key != coding.key and coding.status == "ok":
-                raise RunFolderError(
-                    f"{coding.condition} of item {coding.item!r} is in {source.folder} and in an "
-                    "earlier run with different settings or audio; they cannot be merged."
-                )
             continue
         _copy_files(coding, source.folder, target.folder)
         target.put_results([coding], [])
         added += 1
     kept = {(coding.condition, coding.item): coding.key for coding in target.codings()}
+    scored = {(s.condition, s.item, s.metric) for s in target.scores() if s.status in FINAL}
     target.put_results(
         [],
-        [s for s in source.scores() if s.key.startswith(kept.get((s.condition, s.item), "-"))],
+        [
+            score
+            for score in source.scores()
+            if score.key.startswith(kept[score.condition, score.item] + ":")
+            and (score.condition, score.item, score.metric) not in scored
+        ],
     )
     return added
 
 
-def _check_alike(source: Store, target: Store) -> None:
-    prepared = target.meta("preparation"), source.meta("preparation")
-    if prepared[0] is not None and prepared[0] != prepared[1]:
-        raise RunFolderError(
-            f"{source.folder} was prepared with {prepared[1]}, the others with {prepared[0]}."
-        )
-    versions = {measure.name: measure.version for measure in target.measures()}
-    for measure in source.measures():
-        if versions.get(measure.name, measure.version) != measure.version:
+def _check_alike(stores: Sequence[Store]) -> None:
+    """Accept runs that agree on everything that they share.
+
+    Raises:
+        RunFolderError: two of them do not; the message says on what.
+    """
+    prepared: object = None
+    versions: dict[str, str] = {}
+    hashes: dict[str, str] = {}
+    codecs: dict[str, Condition] = {}
+    keys: dict[tuple[str, str], str] = {}
+    for store in stores:
+        here = store.meta("preparation")
+        if None not in (prepared, here) and prepared != here:
             raise RunFolderError(
-                f"{measure.name} has version {measure.version} in {source.folder} and "
-                f"{versions[measure.name]} in the others; score one of them again."
+                f"{store.folder} was prepared with {here}, the others with {prepared}."
             )
-    hashes = {item.source.id: item.sha256 for item in target.items() if item.status == "ok"}
-    for item in source.items():
-        if item.status == "ok" and hashes.get(item.source.id, item.sha256) != item.sha256:
-            raise RunFolderError(
-                f"item {item.source.id!r} in {source.folder} is another file than in the others."
-            )
+        prepared = here if prepared is None else prepared
+        for measure in store.measures():
+            if versions.setdefault(measure.name, measure.version) != measure.version:
+                raise RunFolderError(
+                    f"{measure.name} has version {measure.version} in {store.folder} and "
+                    f"{versions[measure.name]} in the others; score one of them again."
+                )
+        for item in store.items():
+            if item.status == "ok" and hashes.setdefault(item.source.id, item.sha256) != (
+                item.sha256
+            ):
+                raise RunFolderError(
+                    f"item {item.source.id!r} in {store.folder} is another file than in the others."
+                )
+        for condition in store.conditions():
+            made = replace(condition, weights_origin="")  # the hash is what counts
+            if made.status == "ok" and codecs.setdefault(made.id, made) != made:
+                raise RunFolderError(
+                    f"{condition.id} in {store.folder} has another version, other weights or other "
+                    "options than in the others."
+                )
+        for coding in store.codings():
+            cell = coding.condition, coding.item
+            if coding.status == "ok" and keys.setdefault(cell, coding.key) != coding.key:
+                raise RunFolderError(
+                    f"{coding.condition} of item {coding.item!r} is in {store.folder} and in an "
+                    "earlier run with different settings or audio; they cannot be merged."
+                )
 
 
 def _copy_files(coding: Coding, source: Path, target: Path) -> None:

@@ -80,7 +80,7 @@ def read_pairs(path: Path) -> PairList:
 
     Raises:
         CorpusError: a column or value is missing, a bitrate is no number, one item has two
-            references, or one cell is listed twice.
+            references, two conditions share a name, or one cell is listed twice.
     """
     if not path.is_file():
         raise CorpusError(f"the list of pairs {path} does not exist.")
@@ -91,9 +91,13 @@ def read_pairs(path: Path) -> PairList:
     if missing:
         raise CorpusError(f"{path} lacks the columns {', '.join(missing)}.")
     sources: dict[str, Source] = {}
+    conditions: dict[str, Condition] = {}
     pairs: dict[tuple[str, str], Pair] = {}
     for number, row in enumerate(rows, start=2):
         where = f"{path}, line {number}"
+        for column in COLUMNS:
+            if not row[column]:
+                raise CorpusError(f"{where}: {column} is empty.")
         source = Source(
             row["item"],
             (path.parent / row["reference"]).resolve(),
@@ -106,6 +110,10 @@ def read_pairs(path: Path) -> PairList:
             condition = Condition(row["codec"], parse_bitrate(rate) if rate else None)
         except ValueError as error:
             raise CorpusError(f"{where}: {error}") from error
+        if conditions.setdefault(condition.id, condition) != condition:
+            raise CorpusError(
+                f"{where}: codec {condition.codec!r} makes a second condition {condition.id}."
+            )
         pair = Pair(source.id, condition, (path.parent / row["degraded"]).resolve())
         if (source.id, condition.id) in pairs:
             raise CorpusError(f"{where}: {condition.id} of {source.id!r} is listed twice.")
@@ -116,8 +124,12 @@ def read_pairs(path: Path) -> PairList:
 def match_folders(reference: Path, degraded: Sequence[Path]) -> PairList:
     """Pairs of files with the same name, less the suffix; each degraded folder is a condition.
 
+    Args:
+        reference: folder of references, or a manifest or list of them.
+        degraded: folders of decoded files; one that lacks a file fails for that item only.
+
     Raises:
-        CorpusError: a folder is missing, two have one name, or a file has no partner.
+        CorpusError: a folder is missing, two have one name, or a file has no reference.
     """
     sources = find_sources(reference)
     pairs = []
@@ -201,5 +213,8 @@ def _is_audio(path: Path) -> bool:
 
 
 def _partner_name(source: Source, reference: Path) -> str:
-    """Path of an item's file below the reference folder, without its suffix."""
-    return source.path.relative_to(reference.resolve()).with_suffix("").as_posix()
+    """Path of an item's file below the folder of references, or else its id; without suffix."""
+    folder = reference.resolve() if reference.is_dir() else reference.resolve().parent
+    if not source.path.is_relative_to(folder):
+        return source.id
+    return source.path.relative_to(folder).with_suffix("").as_posix()

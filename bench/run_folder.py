@@ -6,14 +6,15 @@ import errno
 import fcntl
 import hashlib
 import os
-import tempfile
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 MAX_STEM = 120  # bytes; longer names are cut and made unique by a hash
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+SQLITE_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})  # a quota reads as the latter
 
 
 class RunFolderError(RuntimeError):
@@ -51,14 +52,13 @@ def audio_path(folder: Path, condition: str, item_id: str) -> Path:
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file that appears under its name only when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".new", delete=False) as file:
-        try:
-            file.write(data)
-            file.close()
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        scratch.write_bytes(data)
+        scratch.replace(path)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
 
 
 def storage_is_full(error: BaseException) -> bool:
@@ -66,6 +66,12 @@ def storage_is_full(error: BaseException) -> bool:
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in FULL:
+            return True
+        # The low byte of SQLite's code is the kind of error.
+        if (
+            isinstance(seen, sqlite3.Error)
+            and getattr(seen, "sqlite_errorcode", 0) & 0xFF in SQLITE_FULL
+        ):
             return True
         seen = seen.__cause__ or seen.__context__
     return False
@@ -82,6 +88,8 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
+        if storage_is_full(error):
+            raise StorageFullError(f"{folder} cannot be made: {error.strerror}.") from error
         raise RunFolderError(f"{folder} cannot be written: {error.strerror}.") from error
     try:
         try:
@@ -89,8 +97,9 @@ def locked(folder: Path) -> Iterator[None]:
         except OSError as error:
             holder = os.read(handle, 100).decode(errors="replace").strip() or "unknown"
             raise RunFolderError(f"{folder} is in use by another run ({holder}).") from error
-        os.ftruncate(handle, 0)
-        os.write(handle, f"pid {os.getpid()} on {os.uname().nodename}\n".encode())
+        with suppress(OSError):  # a full disk; the name is only there for the message above
+            os.ftruncate(handle, 0)
+            os.write(handle, f"pid {os.getpid()} on {os.uname().nodename}\n".encode())
         yield
     finally:
         os.close(handle)

@@ -27,7 +27,7 @@ from bench.conditions import CodecPlan, Condition, Status
 from bench.corpus import Item, Source, inspect
 from bench.engines import Engine, Failure
 from bench.environment import describe
-from bench.metrics.spec import MetricSpec, metric_spec
+from bench.metrics.spec import MetricSpec, MetricUnavailableError, metric_spec
 from bench.pairs import ImportTask, Pair, PairList, bring_in, import_key
 from bench.preparation import Preparation
 from bench.progress import Progress
@@ -84,6 +84,7 @@ def run(plan: Plan, store: Store, engine: Engine, progress: Progress) -> None:
             measures=[*MEASURES, *map(measure_of, plan.metrics)],
         )
         items = inspect_items(plan.sources, store, engine, progress)
+        _forget_outdated(store, plan.preparation)
         for codec in plan.codecs:
             _code(plan, codec, items, store, engine, progress)
         fill_scores(store, engine, progress, plan.timeout, retry_failed=plan.retry_failed)
@@ -111,7 +112,7 @@ def run_pairs(
             store,
             configuration=configuration,
             preparation=preparation,
-            conditions=dict.fromkeys(pair.condition for pair in pairs.pairs),
+            conditions={pair.condition.id: pair.condition for pair in pairs.pairs}.values(),
             measures=[LAG, LEVEL_CHANGE, *map(measure_of, metrics)],
         )
         items = {
@@ -123,11 +124,14 @@ def run_pairs(
         tasks = []
         for pair in pairs.pairs:
             old = done.get((pair.condition.id, pair.item))
-            if pair.item not in items or _is_imported(old, items[pair.item], pair, preparation):
+            usable = pair.item in items
+            if usable and _is_imported(old, items[pair.item], pair, preparation):
                 continue
-            if old is not None:
+            if old is None or usable:
                 store.drop_stale(pair.condition.id, pair.item)
-            tasks.append(ImportTask(items[pair.item], pair, preparation, store.folder))
+                store.put_results([_planned(pair)], ())
+            if usable:
+                tasks.append(ImportTask(items[pair.item], pair, preparation, store.folder))
         progress.stage("bringing in", len(tasks))
         for task, result in _supervised(engine, bring_in, tasks, timeout):
             _keep(store, result, task.n_cells, progress)
@@ -161,9 +165,12 @@ def fill_scores(
     *,
     retry_failed: bool = False,
 ) -> None:
-    """Compute the scores that the store lacks for the metrics that it lists."""
-    measured = {measure.name for measure in MEASURES}
-    specs = [metric_spec(m.name) for m in store.measures() if m.name not in measured]
+    """Compute the scores that the store lacks for the metrics that it lists.
+
+    A metric that is not installed here keeps the scores it has.
+    """
+    specs = _installed_specs(store, progress)
+    store.put_measures(map(measure_of, specs))
     preparation = Preparation(**store.meta("preparation"))
     done = {
         (row.condition, row.item, row.metric): row.key
@@ -213,17 +220,19 @@ def record(
             f"{store.folder} holds a run with {store.meta('preparation')}; "
             f"{prepared} was asked for. Choose another folder with --out."
         )
-    environment = describe()
     store.set_meta("preparation", prepared)
     store.set_meta("configuration", configuration)
-    store.set_meta("environment", environment)
+    store.set_meta("environment", describe())
     store.put_conditions(conditions)
     store.put_measures(measures)
+    write_description(store)
+
+
+def write_description(store: Store) -> None:
+    """Write ``run.json``: what the store says of the run as a whole, readable."""
     readable = {
         "schema_version": SCHEMA_VERSION,
-        "configuration": configuration,
-        "preparation": prepared,
-        "environment": environment,
+        **{key: store.meta(key) for key in ("configuration", "preparation", "environment")},
         "conditions": [asdict(condition) for condition in store.conditions()],
     }
     write_bytes(store.folder / "run.json", (json.dumps(readable, indent=1) + "\n").encode())
@@ -247,11 +256,8 @@ def _code(
         for condition in conditions:
             key = coding_key(item, condition, plan.preparation)
             old = done.get((condition.id, item.source.id))
-            if _is_finished(old, key, retry_failed=plan.retry_failed):
-                continue
-            if old is not None:
-                store.drop_stale(condition.id, item.source.id)
-            missing.append((condition, key))
+            if not _is_finished(old, key, retry_failed=plan.retry_failed):
+                missing.append((condition, key))
         if missing:
             wanted, keys = zip(*missing, strict=True)
             tasks.append(
@@ -271,16 +277,48 @@ def _code(
         _keep(store, result, task.n_cells, progress)
 
 
+def _forget_outdated(store: Store, preparation: Preparation) -> None:
+    """Drop the cells of items and codecs that changed, whether or not this run does them again."""
+    items = {item.source.id: item for item in store.items() if item.status == "ok"}
+    conditions = {c.id: c for c in store.conditions() if c.status == "ok" and c.codec_version}
+    for coding in list(store.codings()):
+        item, condition = items.get(coding.item), conditions.get(coding.condition)
+        if item is None or condition is None:
+            continue  # cannot run now, or decoded elsewhere: there is no key to compare with
+        if coding.key != coding_key(item, condition, preparation):
+            store.drop_stale(coding.condition, coding.item)
+
+
+def _installed_specs(store: Store, progress: Progress) -> list[MetricSpec]:
+    measured = {measure.name for measure in MEASURES}
+    specs = []
+    for measure in store.measures():
+        if measure.name in measured:
+            continue
+        try:
+            specs.append(metric_spec(measure.name))
+        except (LookupError, MetricUnavailableError) as error:
+            progress.note(f"the run lists {measure.name}, which cannot be computed here: {error}")
+    return specs
+
+
 def _keep(store: Store, result: CodingResult, n_cells: int, progress: Progress) -> None:
     store.put_results(result.codings, result.scores)
     progress.advance(n_cells)
     _note_failures(result.codings, progress)
 
 
+def _planned(pair: Pair) -> Coding:
+    return Coding(pair.condition.id, pair.item, key="", status="failed", message="not done yet")
+
+
 def _is_imported(old: Coding | None, item: Item, pair: Pair, preparation: Preparation) -> bool:
     if old is None or old.status != "ok" or not pair.degraded.is_file():
         return False
-    return old.key == import_key(item, pair, preparation)
+    try:
+        return old.key == import_key(item, pair, preparation)
+    except OSError:  # bringing it in will say why
+        return False
 
 
 def _is_finished(coding: Coding | None, key: str, *, retry_failed: bool) -> bool:

@@ -1,14 +1,16 @@
 """Metrics of one item: its reference against every decoded version, read back from the run folder.
 
-Reading, resampling and cutting the reference happen once per item and are shared by all conditions.
+Reading, resampling and analysing the reference happen once per item, for all conditions.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bench.audio import AudioError, read_audio, resample, to_mono
 from bench.conditions import Status
@@ -22,6 +24,8 @@ from bench.metrics.spec import (
 from bench.preparation import Preparation, prepare
 from bench.store import Coding, Score
 from codec_zoo.samples import Samples
+
+MAX_KEPT_DURATION = 120.0  # s; features of longer signals would fill the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def score(task: ScoringTask) -> tuple[Score, ...]:
         reference = prepare(task.item, task.preparation)
     except (AudioError, OSError) as error:
         return task.lost("failed", str(error))
-    references = _Views(reference, task.preparation.rate_of(task.item))
+    original = _Signal(reference, task.preparation.rate_of(task.item))
     scores: list[Score] = []
     for cell in task.cells:
         try:
@@ -91,58 +95,85 @@ def score(task: ScoringTask) -> tuple[Score, ...]:
             message = f"the decoded audio {cell.coding.audio}: {error}"
             scores += replace(task, cells=(cell,)).lost("failed", message)
             continue
-        scores += _score_cell(cell, references, _Views(degraded, sample_rate))
+        scores += _score_cell(cell, original, _Signal(degraded, sample_rate))
     return tuple(scores)
 
 
-class _Views:
-    """A signal cut, mixed and resampled as metrics ask for it, each version made once."""
+class _Signal:
+    """A signal cut, mixed, resampled and analysed as metrics ask for it, each version made once."""
 
     def __init__(self, samples: Samples, sample_rate: int) -> None:
         self.samples = samples
         self.sample_rate = sample_rate
-        self.view = functools.cache(self._view)
+        self.version = functools.cache(self._version)
+        self._features = functools.cache(self._analysis)
 
-    def _view(self, part: tuple[int, int], mono: bool, sample_rate: int | None) -> Samples:
+    def rate_for(self, spec: MetricSpec) -> int:
+        return spec.sample_rate or self.sample_rate
+
+    def _version(self, part: tuple[int, int], mono: bool, sample_rate: int) -> Samples:
         samples = self.samples[:, slice(*part)]
-        return resample(
-            to_mono(samples) if mono else samples,
-            self.sample_rate,
-            sample_rate or self.sample_rate,
-        )
+        samples = to_mono(samples) if mono else samples
+        return resample(samples, self.sample_rate, sample_rate)
+
+    def features(self, part: tuple[int, int], spec: MetricSpec) -> Any:  # the metric's own
+        return self._features(part, spec.load_features(), spec.mono, self.rate_for(spec))
+
+    def _analysis(
+        self,
+        part: tuple[int, int],
+        analyse: Callable[[Samples, int], Any],  # the metric's own
+        mono: bool,
+        sample_rate: int,
+    ) -> Any:
+        return analyse(self.version(part, mono, sample_rate), sample_rate)
 
 
-def _score_cell(cell: ScoringCell, references: _Views, degraded: _Views) -> list[Score]:
+def _score_cell(cell: ScoringCell, reference: _Signal, degraded: _Signal) -> list[Score]:
     part = (cell.coding.start or 0, cell.coding.stop or 0)
     scores = []
     for index, name in enumerate(cell.metrics):
-        value, status, message = _evaluate(metric_spec(name), references, degraded, part)
+        value, status, message = _evaluate(metric_spec(name), reference, degraded, part)
         scores.append(_score(cell, index, value, status, message))
     return scores
 
 
 def _evaluate(
-    spec: MetricSpec, references: _Views, degraded: _Views, part: tuple[int, int]
+    spec: MetricSpec, reference: _Signal, degraded: _Signal, part: tuple[int, int]
 ) -> tuple[float | None, Status, str]:
-    duration = (part[1] - part[0]) / references.sample_rate
+    duration = (part[1] - part[0]) / reference.sample_rate
     if duration < spec.min_duration:
         return None, "undefined", f"{duration:.3f} s; at least {spec.min_duration:g} s needed."
     try:
-        function = spec.load()
-        value = function(
-            references.view(part, spec.mono, spec.sample_rate),
-            degraded.view(part, spec.mono, spec.sample_rate),
-            spec.sample_rate or references.sample_rate,
-        )
+        value = _compute(spec, reference, degraded, part, duration)
+        finite = math.isfinite(value)
     except UndefinedMetricError as error:
         return None, "undefined", str(error)
     except MetricUnavailableError as error:
         return None, "failed", str(error)
     except Exception as error:  # noqa: BLE001  # a metric's libraries raise anything
         return None, "failed", f"{type(error).__name__}: {error}"
-    if not math.isfinite(value):
+    if not finite:
         return None, "undefined", f"the metric returned {value}."
     return float(value), "ok", ""
+
+
+def _compute(
+    spec: MetricSpec,
+    reference: _Signal,
+    degraded: _Signal,
+    part: tuple[int, int],
+    duration: float,
+) -> float:
+    if spec.features and duration <= MAX_KEPT_DURATION:
+        compare = spec.load_comparison()
+        return compare(reference.features(part, spec), degraded.features(part, spec))
+    sample_rate = reference.rate_for(spec)
+    return spec.load()(
+        reference.version(part, spec.mono, sample_rate),
+        degraded.version(part, spec.mono, sample_rate),
+        sample_rate,
+    )
 
 
 def _score(

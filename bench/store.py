@@ -1,7 +1,9 @@
 """The scores of a run in SQLite: one writer, finished cells kept, failures with their reasons.
 
 Rows hold what was obtained. What was planned but failed, or is not done yet, is derived when
-reading, from the grid of conditions, items and metrics.
+reading, from the grid of conditions, items and metrics. Decoded files of other origin (their
+conditions have no codec version) were planned for the items that have a row. A score whose key
+names other audio or another version of its metric is as good as none.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 from bench.conditions import Condition, Status
 from bench.corpus import Item, Source
+from bench.run_folder import StorageFullError, storage_is_full
 
 SCHEMA_VERSION = 1
 DATABASE = "run.sqlite"
@@ -45,7 +48,8 @@ CREATE TABLE IF NOT EXISTS scores (
 """
 
 GRID = """
-SELECT c.codec, c.bitrate, i.id, i.category, m.name, m.version, s.value, m.unit,
+SELECT c.codec, c.bitrate, i.id, i.category, m.name, m.version,
+    CASE WHEN c.status = 'ok' AND i.status = 'ok' THEN s.value END, m.unit,
     CASE WHEN c.status <> 'ok' THEN c.status WHEN i.status <> 'ok' THEN i.status
          WHEN s.status IS NOT NULL THEN s.status
          WHEN d.status <> 'ok' THEN d.status ELSE 'failed' END,
@@ -55,6 +59,8 @@ SELECT c.codec, c.bitrate, i.id, i.category, m.name, m.version, s.value, m.unit,
 FROM conditions c CROSS JOIN items i CROSS JOIN metrics m
 LEFT JOIN codings d ON d.condition = c.id AND d.item = i.id
 LEFT JOIN scores s ON s.condition = c.id AND s.item = i.id AND s.metric = m.name
+    AND s.key = d.key || ':' || m.version
+WHERE c.codec_version <> '' OR d.item IS NOT NULL
 ORDER BY c.rowid, m.rowid, i.rowid
 """
 
@@ -147,6 +153,7 @@ class Store:
 
         Raises:
             StoreError: there is none, it is damaged, or a newer version wrote it.
+            StorageFullError: there is no room for it.
         """
         path = folder / DATABASE
         if not create and not path.is_file():
@@ -154,16 +161,22 @@ class Store:
         self.folder = folder
         try:
             self._connection = sqlite3.connect(path)
+        except sqlite3.DatabaseError as error:
+            raise StoreError(f"{path} cannot be opened: {error}.") from error
+        try:
             journal = "DELETE" if _on_network(folder) else "WAL"
             self._connection.execute(f"PRAGMA journal_mode={journal}")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.executescript(SCHEMA)
+            version = self.meta("schema_version")
+            if version is None:
+                self.set_meta("schema_version", SCHEMA_VERSION)
         except sqlite3.DatabaseError as error:
+            self._connection.close()
+            if storage_is_full(error):
+                raise StorageFullError(f"{path} cannot be made: {error}.") from error
             raise StoreError(f"{path} cannot be used: {error}.") from error
-        version = self.meta("schema_version")
-        if version is None:
-            self.set_meta("schema_version", SCHEMA_VERSION)
-        elif version != SCHEMA_VERSION:
+        if version not in (None, SCHEMA_VERSION):
             self._connection.close()
             raise StoreError(
                 f"{path} has schema version {version}; this codecbench reads {SCHEMA_VERSION}."

@@ -1,4 +1,4 @@
-"""Means over items, for one run: always over the items that all compared conditions have."""
+"""Means over items, for one run: an item that failed for one condition counts for none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Summary:
         bitrate: nominal bitrate in bit/s.
         category: category of the items, or ``all``.
         metric: name of the metric.
-        mean: over the items that every condition with values has; none if there are none.
+        mean: over the condition's items that no compared condition lacks; none if there are none.
         n: those items.
         n_failed: items for which this condition has no value, for whatever reason.
         unit: unit of the mean.
@@ -40,12 +40,13 @@ class Summary:
 def summarise(rows: Iterable[ScoreRow]) -> list[Summary]:
     """Means per condition, category and metric, in the order of ``rows``.
 
-    A condition without a single value for a metric takes no part in that metric's comparison, so
-    it does not empty the item set of the others.
+    An item leaves the comparison of all conditions when one that was to have it has no value, so
+    that conditions with the same items are compared over the same ones. A condition without a
+    single value for a metric takes no part, lest it empty the set of the others.
     """
     cells: dict[tuple[str, str], dict[tuple[str, int | None], list[ScoreRow]]] = {}
     for row in rows:
-        for category in (ALL, row.category):
+        for category in dict.fromkeys((ALL, row.category)):
             conditions = cells.setdefault((category, row.metric), {})
             conditions.setdefault((row.codec, row.bitrate), []).append(row)
     return [
@@ -62,12 +63,16 @@ def _compare(
         condition: {row.item: row.value for row in rows if row.value is not None}
         for condition, rows in conditions.items()
     }
-    present = [set(items) for items in values.values() if items]
-    shared = set.intersection(*present) if present else set()
+    missing = {
+        row.item
+        for condition, rows in conditions.items()
+        for row in rows
+        if row.value is None and values[condition]
+    }
     summaries = []
     for (codec, bitrate), rows in conditions.items():
         found = values[codec, bitrate]
-        paired = [found[row.item] for row in rows if row.item in shared and row.item in found]
+        paired = [value for item, value in found.items() if item not in missing]
         summaries.append(
             Summary(
                 codec,

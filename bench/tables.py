@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.coding import BITRATE
 from bench.conditions import Condition
+from bench.stats import Mean
 from bench.store import Measure
 from bench.summary import ALL, Summary
 
 ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}
 NO_VALUE = "-"
+SMALLEST_FIXED = 0.001  # below, three decimals would show nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,11 @@ def score_table(
         title=f"Means over {category} items with 95 % confidence intervals",
         header=("condition", *map(_heading, shown)),
         rows=tuple(rows),
-        notes=(f"n = {usual} where a cell says nothing else.", *_reasons(conditions)),
+        notes=(
+            f"n = {usual} where a cell says nothing else.",
+            *_differing(cells.values()),
+            *_reasons(conditions),
+        ),
     )
 
 
@@ -70,22 +76,41 @@ def _heading(measure: Measure) -> str:
 
 
 def _cell(summary: Summary | None, usual: int) -> str:
-    if summary is None or summary.mean is None:
+    if summary is None:
         return NO_VALUE
-    scale = 1000 if summary.metric == BITRATE.name else 1
-    text = _number(summary.mean.mean / scale)
-    if summary.mean.half_width is not None:
-        text += f" ±{_number(summary.mean.half_width / scale)}"
+    text = NO_VALUE if summary.mean is None else _mean(summary.mean, summary.metric)
     counts = [f"n={summary.n}"] if summary.n != usual else []
     counts += [f"{summary.n_failed} failed"] if summary.n_failed else []
     return f"{text} ({', '.join(counts)})" if counts else text
 
 
-def _number(value: float) -> str:
-    """Three decimals below 1, two below 100, none or one above."""
+def _mean(mean: Mean, metric: str) -> str:
+    scale = 1000 if metric == BITRATE.name else 1
+    number = _scientific if 0 < abs(mean.mean / scale) < SMALLEST_FIXED else _fixed
+    text = number(mean.mean / scale)
+    return text if mean.half_width is None else f"{text} ±{number(mean.half_width / scale)}"
+
+
+def _fixed(value: float) -> str:
+    """Three decimals below 1, two below 100, one above."""
     size = abs(value)
     decimals = 3 if size < 1 else 2 if size < 100 else 1
     return f"{value:.{decimals}f}"
+
+
+def _scientific(value: float) -> str:
+    return f"{value:.2e}"
+
+
+def _differing(summaries: Iterable[Summary]) -> list[str]:
+    """A warning where conditions were not given the same items, as in a list of decoded files."""
+    counts: dict[str, set[int]] = {}
+    for summary in summaries:
+        if summary.mean is not None:
+            counts.setdefault(summary.metric, set()).add(summary.n)
+    if all(len(found) == 1 for found in counts.values()):
+        return []
+    return ["Conditions whose n differ were given different items; their means do not compare."]
 
 
 def _reasons(conditions: Sequence[Condition]) -> list[str]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from bench.commands.terminal import format_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from codec_zoo.interface import CodecEntry
 
 
 @click.command()
@@ -60,13 +65,24 @@ def codecs(style: str, config: str | None) -> None:
                 entry.info.name + (" (preview)" if entry.info.preview else ""),
                 str(entry.info.sample_rate),
                 _rates(entry.info.offered_bitrates()),
-                str(row["weights"]),
+                "program absent" if _lacks_program(entry) else str(row["weights"]),
                 entry.info.licence,
             )
             for entry, row in zip(entries.values(), listed, strict=True)
         ],
         fold=2,
     )
+
+
+def _lacks_program(entry: CodecEntry) -> bool:
+    from codec_zoo.interface import ProgramNotFoundError
+
+    try:
+        if entry.check is not None:
+            entry.check()
+    except ProgramNotFoundError:
+        return True
+    return False
 
 
 def _rates(offered: str) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bench.commands.show import check_listed
 from bench.commands.terminal import words
 
 
@@ -45,9 +46,11 @@ def export(run: str, style: str, metrics: tuple[str, ...], category: str, out: s
     if style in ("csv", "jsonl"):
         text = to_csv(rows) if style == "csv" else to_jsonl(rows)
     else:
-        table = score_table(
-            summarise(rows), measures, conditions, category=category, metrics=metrics
-        )
+        summaries = summarise(rows)
+        check_listed("metric", metrics, [measure.name for measure in measures])
+        if summaries:
+            check_listed("category", [category], [summary.category for summary in summaries])
+        table = score_table(summaries, measures, conditions, category=category, metrics=metrics)
         text = to_latex(table) if style == "latex" else to_markdown(table)
     if out is None:
         click.echo(text, nl=False)

@@ -31,6 +31,8 @@ def apply_config(ctx: click.Context, _: click.Parameter, value: str | None) -> P
         table = tomllib.loads(path.read_text(encoding="utf-8")).get("run", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path} is no TOML: {error}") from error
+    if not isinstance(table, dict):
+        raise click.BadParameter(f"{path}: run = {table!r}; a table [run] expected.")
     names = {parameter.name for parameter in ctx.command.params} - {"config"}
     names |= {"format"}
     unknown = set(table) - {str(name).replace("style", "format") for name in names}
@@ -233,6 +235,8 @@ def _plans(
     from bench.conditions import parse_bitrate, parse_codecs, plan_codec
     from codec_zoo.interface import CodecError
 
+    if not codecs:
+        raise click.UsageError("--codecs names no codec; bench codecs lists them.")
     try:
         selected = parse_codecs(codecs, [parse_bitrate(rate) for rate in bitrates])
         return [

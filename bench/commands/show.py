@@ -18,6 +18,8 @@ from bench.commands.terminal import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from bench.summary import Summary
 
 FAILED = ("failed", "crashed", "timeout", "unsupported")
@@ -34,7 +36,7 @@ def show(
 ) -> None:
     """Print means with 95 % confidence intervals, n and the number of failures.
 
-    Means are taken over the items for which every condition of the table has a value.
+    Means are taken over the items for which no condition that was given them lacks a value.
     """
     from bench.store import Store, StoreError
     from bench.summary import ALL, summarise
@@ -47,14 +49,9 @@ def show(
     except StoreError as error:
         raise click.UsageError(str(error)) from error
     known = [measure.name for measure in measures]
-    for name in metrics:
-        if name not in known:
-            raise click.UsageError(f"the run has no metric {name!r}; it has {', '.join(known)}.")
     categories = list(dict.fromkeys(summary.category for summary in summaries))
-    if category is not None and category not in categories:
-        raise click.UsageError(
-            f"the run has no category {category!r}; it has {', '.join(categories)}."
-        )
+    check_listed("metric", metrics, known)
+    check_listed("category", [category] if category else [], categories)
     wanted = [category] if category else categories if by_category else [ALL]
     if style == "json":
         directions = {measure.name: measure.direction for measure in measures}
@@ -72,6 +69,13 @@ def show(
         print_table(table.header, table.rows, title=table.title)
         for note in table.notes:
             click.echo(note)
+
+
+def check_listed(what: str, names: Iterable[str], known: Sequence[str]) -> None:
+    """Accept names that the run has; another one is wrong usage."""
+    for name in names:
+        if name not in known:
+            raise click.UsageError(f"the run has no {what} {name!r}; it has {', '.join(known)}.")
 
 
 def print_run(folder: Path, style: str) -> None:

@@ -69,7 +69,7 @@ def visqol_speech(reference: Samples, degraded: Samples, sample_rate: int) -> fl
 
     Similarity (NSIM) of 21-band gammatone spectrograms over the active patches of 0.4 s, mapped by
     the deep lattice network that the reference implementation takes by default. Range: 1 to 5;
-    equal signals score between 4.1 and 5, depending on the signal; higher is better. ViSQOL aligns
+    equal signals score about 4 to 5, depending on the signal; higher is better. ViSQOL aligns
     the signals in time and in level itself, so their lengths may differ by up to one second.
     Source: Chinen et al. (2020), "ViSQOL v3: An Open Source Production Ready Objective Speech and
     Audio Metric", as computed by visqol-python.

@@ -67,6 +67,8 @@ STOI = MetricSpec(
     direction="higher",
     range=(-1.0, 1.0),
     function="bench.metrics.intelligibility:stoi",
+    features="bench.metrics.intelligibility:at_internal_rate",
+    compare="bench.metrics.intelligibility:compare_stoi",
     source="Taal et al. (2011), eq. 1-6; pystoi",
     min_duration=0.4097,
 )
@@ -78,6 +80,8 @@ ESTOI = MetricSpec(
     direction="higher",
     range=(-1.0, 1.0),
     function="bench.metrics.intelligibility:estoi",
+    features="bench.metrics.intelligibility:at_internal_rate",
+    compare="bench.metrics.intelligibility:compare_estoi",
     source="Jensen and Taal (2016), eq. 4-7; pystoi",
     min_duration=0.4097,
 )
@@ -120,6 +124,8 @@ MEL_DAC = MetricSpec(
     direction="lower",
     range=(0.0, None),
     function="bench.metrics.mel_distance:mel_dac",
+    features="bench.metrics.mel_distance:dac_mels",
+    compare="bench.metrics.mel_distance:compare_dac_mels",
     source="Kumar et al. (2023), conf/base.yml",
     mono=False,
 )
@@ -131,6 +137,8 @@ MEL_HILCODEC = MetricSpec(
     direction="lower",
     range=(0.0, None),
     function="bench.metrics.mel_distance:mel_hilcodec",
+    features="bench.metrics.mel_distance:hilcodec_mels",
+    compare="bench.metrics.mel_distance:compare_hilcodec_mels",
     source="Ahn et al. (2024), eq. 9",
     sample_rate=24000,
 )
@@ -142,6 +150,8 @@ MEL_L1 = MetricSpec(
     direction="lower",
     range=(0.0, None),
     function="bench.metrics.mel_distance:mel_l1",
+    features="bench.metrics.mel_distance:audiotools_mels",
+    compare="bench.metrics.mel_distance:compare_audiotools_mels",
     source="descript-audiotools 0.7.4, MelSpectrogramLoss defaults",
     mono=False,
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pystoi import stoi as pystoi
+from pystoi.utils import resample_oct
 
 from bench.metrics.preconditions import (
     check_length,
@@ -20,6 +21,8 @@ from bench.metrics.spec import UndefinedMetricError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
     from codec_zoo.samples import Samples
 
@@ -53,7 +56,11 @@ def stoi(reference: Samples, degraded: Samples, sample_rate: int) -> float:
     >>> round(stoi(speech, speech, 10000), 6)
     1.0
     """
-    return _correlation(reference, degraded, sample_rate, extended=False)
+    check_pair(reference, degraded)
+    check_mono(reference, degraded)
+    return compare_stoi(
+        at_internal_rate(reference, sample_rate), at_internal_rate(degraded, sample_rate)
+    )
 
 
 def estoi(reference: Samples, degraded: Samples, sample_rate: int) -> float:
@@ -79,22 +86,50 @@ def estoi(reference: Samples, degraded: Samples, sample_rate: int) -> float:
     >>> round(estoi(speech, speech, 10000), 6)
     1.0
     """
-    return _correlation(reference, degraded, sample_rate, extended=True)
+    check_pair(reference, degraded)
+    check_mono(reference, degraded)
+    return compare_estoi(
+        at_internal_rate(reference, sample_rate), at_internal_rate(degraded, sample_rate)
+    )
+
+
+def at_internal_rate(signal: Samples, sample_rate: int) -> NDArray[np.float64]:
+    """A signal at 10 kHz by pystoi's own filter, on which both metrics work.
+
+    Args:
+        signal: shape ``(1, samples)``.
+        sample_rate: in Hz.
+
+    Raises:
+        UndefinedMetricError: it is too short.
+    """
+    needed = -(-MIN_INTERNAL_SAMPLES * sample_rate // INTERNAL_SAMPLE_RATE)
+    check_length(signal.shape[-1], needed, sample_rate)
+    if sample_rate == INTERNAL_SAMPLE_RATE:
+        return np.asarray(signal, np.float64)
+    resampled = resample_oct(signal[0], INTERNAL_SAMPLE_RATE, sample_rate)
+    return np.asarray(resampled, np.float64)[np.newaxis]
+
+
+def compare_stoi(reference: NDArray[np.float64], degraded: NDArray[np.float64]) -> float:
+    """The value of :func:`stoi` from both signals at 10 kHz."""
+    return _correlation(reference, degraded, extended=False)
+
+
+def compare_estoi(reference: NDArray[np.float64], degraded: NDArray[np.float64]) -> float:
+    """The value of :func:`estoi` from both signals at 10 kHz."""
+    return _correlation(reference, degraded, extended=True)
 
 
 def _correlation(
-    reference: Samples, degraded: Samples, sample_rate: int, *, extended: bool
+    reference: NDArray[np.float64], degraded: NDArray[np.float64], *, extended: bool
 ) -> float:
-    check_pair(reference, degraded)
-    check_mono(reference, degraded)
     check_not_silent(reference, degraded)
-    needed = -(-MIN_INTERNAL_SAMPLES * sample_rate // INTERNAL_SAMPLE_RATE)
-    check_length(reference.shape[-1], needed, sample_rate)
     with warnings.catch_warnings(), _repeatable_dither():
         # pystoi warns and returns 1e-5 where too little is left
         warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
         try:
-            value = pystoi(reference[0], degraded[0], sample_rate, extended=extended)
+            value = pystoi(reference[0], degraded[0], INTERNAL_SAMPLE_RATE, extended=extended)
         except RuntimeWarning as warning:
             raise UndefinedMetricError(
                 "too short: less than 384 ms are left without the pauses of the reference."

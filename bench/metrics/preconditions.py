@@ -8,7 +8,7 @@ but the metric has no value for them (silence, too short, nothing to compare).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from codec_zoo.samples import Samples
+
+Signal: TypeAlias = "NDArray[np.floating[Any]]"  # float32 or float64, only values matter
 
 SILENCE_DBFS = -100.0  # below half a step of 16-bit audio (-96 dBFS)
 ROLES = ("reference", "degraded")
@@ -102,7 +104,7 @@ def check_length(n_samples: int, needed: int, sample_rate: int) -> None:
         )
 
 
-def check_not_silent(reference: Samples, degraded: Samples) -> None:
+def check_not_silent(reference: Signal, degraded: Signal) -> None:
     """Accept two signals that both lie above :data:`SILENCE_DBFS`.
 
     Raises:
@@ -112,7 +114,7 @@ def check_not_silent(reference: Samples, degraded: Samples) -> None:
         check_level(signal, SILENCE_DBFS, role=role)
 
 
-def check_level(signal: Samples, minimum: float, *, role: str) -> None:
+def check_level(signal: Signal, minimum: float, *, role: str) -> None:
     """Accept a signal of at least ``minimum`` dBFS.
 
     Raises:
@@ -126,9 +128,7 @@ def check_level(signal: Samples, minimum: float, *, role: str) -> None:
         )
 
 
-def level_dbfs(
-    signal: NDArray[np.floating[Any]],
-) -> float:  # float32 or float64, only values matter
+def level_dbfs(signal: Signal) -> float:
     r"""RMS level over all channels in dB relative to a constant of one.
 
     .. math:: L = 10 \log_{10} \frac{1}{N} \sum_n x_n^2

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
     from codec_zoo.samples import Samples
@@ -45,6 +45,10 @@ class MetricSpec:
         mono: whether the harness averages the channels first.
         min_duration: shortest input in seconds.
         requires: what to install beyond the core, as pip takes it.
+        features: for a metric that compares features of the two signals, ``module:name`` of
+            ``(signal, sample_rate) -> features``, so that a reference is analysed once.
+        compare: ``module:name`` of ``(reference features, degraded features) -> float``, which
+            returns what ``function`` does.
     """
 
     name: str
@@ -59,6 +63,8 @@ class MetricSpec:
     mono: bool = True
     min_duration: float = 0.0
     requires: str = ""
+    features: str = ""
+    compare: str = ""
 
     def load(self) -> Callable[[Samples, Samples, int], float]:
         """The function.
@@ -66,12 +72,28 @@ class MetricSpec:
         Raises:
             MetricUnavailableError: a library that it needs is not installed.
         """
-        module, _, name = self.function.partition(":")
+        return cast("Callable[[Samples, Samples, int], float]", self._import(self.function))
+
+    def load_features(self) -> Callable[[Samples, int], Any]:  # features are the metric's own
+        """The function that analyses one signal; see ``features``.
+
+        Raises:
+            MetricUnavailableError: a library that it needs is not installed.
+        """
+        return cast("Callable[[Samples, int], Any]", self._import(self.features))
+
+    def load_comparison(self) -> Callable[[Any, Any], float]:  # features are the metric's own
+        """The function that compares the features of two signals; see ``compare``.
+
+        Raises:
+            MetricUnavailableError: a library that it needs is not installed.
+        """
+        return cast("Callable[[Any, Any], float]", self._import(self.compare))
+
+    def _import(self, path: str) -> Any:  # whatever the path names
+        module, _, name = path.partition(":")
         try:
-            return cast(
-                "Callable[[Samples, Samples, int], float]",
-                getattr(importlib.import_module(module), name),
-            )
+            return getattr(importlib.import_module(module), name)
         except ImportError as error:
             hint = f": pip install '{self.requires}'" if self.requires else ""
             raise MetricUnavailableError(f"{self.name} needs {error.name}{hint}") from error

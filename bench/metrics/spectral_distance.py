@@ -46,7 +46,11 @@ def lsd(reference: Samples, degraded: Samples, sample_rate: int) -> float:
     check_pair(reference, degraded)
     check_length(reference.shape[-1], WINDOW_SIZE // 2 + 1, sample_rate)  # to mirror half a window
     total, n_frames = 0.0, 0
-    for first, second in power_spectra(reference, degraded, window_size=WINDOW_SIZE, centered=True):
+    spectra = (
+        power_spectra(signal, window_size=WINDOW_SIZE, centered=True)
+        for signal in (reference, degraded)
+    )
+    for first, second in zip(*spectra, strict=True):
         ratio = np.log(np.maximum(first, POWER_FLOOR) / np.maximum(second, POWER_FLOOR))
         per_frame = np.sqrt(np.mean(np.square(ratio), axis=-1, dtype=np.float64))
         total += float(per_frame.sum())

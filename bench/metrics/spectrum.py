@@ -1,4 +1,4 @@
-"""Short-time power spectra of a pair of signals, in blocks that stay in the cache."""
+"""Short-time power spectra, in blocks that stay in the cache."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BLOCK_SAMPLES = 1 << 17  # 512 KiB of windowed float32 frames
 
 
 def power_spectra(
-    reference: Samples, degraded: Samples, *, window_size: int, centered: bool
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    r"""Power spectra of both signals, block of frames by block of frames.
+    signal: Samples, *, window_size: int, centered: bool
+) -> Iterator[NDArray[np.float32]]:
+    r"""Power spectra of a signal, block of frames by block of frames.
 
     .. math:: P_{t,k} = \Bigl| \sum_n w_n x_{n + t N / 4} e^{-2 \pi i k n / N} \Bigr|^2
 
@@ -30,24 +30,19 @@ def power_spectra(
     torch code that the spectral metrics come from.
 
     Args:
-        reference: shape ``(channels, samples)``.
-        degraded: the same shape.
+        signal: shape ``(channels, samples)``.
         window_size: N, a multiple of four.
         centered: whether to mirror N / 2 samples at both ends, so that frame t is centred on
             sample t N / 4; this takes more than N / 2 samples. Otherwise frames start at the first
             sample and an incomplete last one is left out; this takes N samples.
 
     Yields:
-        Two arrays of shape ``[channels, frames, bins]`` with N / 2 + 1 bins.
+        Arrays of shape ``[channels, frames, bins]`` with N / 2 + 1 bins.
     """
-    frames = [
-        _frames(np.asarray(signal, np.float32), window_size, centered=centered)
-        for signal in (reference, degraded)
-    ]
+    frames = _frames(np.asarray(signal, np.float32), window_size, centered=centered)
     step = max(1, BLOCK_SAMPLES // window_size)
-    for start in range(0, frames[0].shape[1], step):
-        first, second = (view[:, start : start + step] for view in frames)
-        yield _power(first), _power(second)
+    for start in range(0, frames.shape[1], step):
+        yield _power(frames[:, start : start + step])
 
 
 def _frames(signal: Samples, window_size: int, *, centered: bool) -> NDArray[np.float32]:

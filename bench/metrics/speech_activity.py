@@ -55,5 +55,7 @@ def _active_frames(power: NDArray[np.float64]) -> NDArray[np.bool_]:
     threshold = float(power.mean())
     for _ in range(THRESHOLD_ROUNDS):
         noise = power[power <= threshold]
+        if noise.size == 0:  # equal powers, and the mean rounded down
+            break
         threshold = THRESHOLD_MARGIN * float(noise.mean() + 2 * noise.std())
     return power > threshold

@@ -109,6 +109,10 @@ def si_sdr(reference: Samples, degraded: Samples, sample_rate: int) -> float:
     check_not_silent(reference, degraded)
     signal, estimate = _as_float64(reference[0]), _as_float64(degraded[0])
     target = (estimate @ signal) / (signal @ signal) * signal
+    if target @ target <= FLOAT32_RESOLUTION**2 * (estimate @ estimate):
+        raise UndefinedMetricError(
+            "the signals have nothing in common, so the ratio is minus infinity."
+        )
     return _energy_ratio(target, target - estimate)
 
 
@@ -118,10 +122,6 @@ def _energy_ratio(signal: NDArray[np.float64], error: NDArray[np.float64]) -> fl
         raise UndefinedMetricError(
             "no error signal: the signals are equal within the resolution of float32, "
             "so the ratio is infinite."
-        )
-    if signal_energy == 0.0:
-        raise UndefinedMetricError(
-            "the signals have nothing in common, so the ratio is minus infinity."
         )
     return 10 * math.log10(signal_energy / error_energy)
 

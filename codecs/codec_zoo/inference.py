@@ -25,9 +25,7 @@ def exact_inference() -> Iterator[None]:
     cudnn = torch.backends.cudnn
     with (
         torch.inference_mode(),
-        cudnn.flags(
-            enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False
-        ),
+        cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False),
     ):
         yield
 
@@ -38,6 +36,6 @@ def to_tensor(samples: Samples, device: str) -> Tensor:
 
 
 def to_samples(waveform: Tensor, n_samples: int) -> Samples:
-    """The first ``n_samples`` of ``[1, C, T]`` as ``(channels, n_samples)``, in memory of its own."""
+    """The first ``n_samples`` of ``[1, C, T]`` as ``(channels, n_samples)``."""
     samples: Samples = waveform[0, :, :n_samples].float().cpu().contiguous().numpy()
     return samples

@@ -36,17 +36,19 @@ def build_model(
     model_class: type[Model],
     config: Config,
     weights: WeightsFile | None,
+    device: str,
     *,
     must_agree: Sequence[str],
     from_official: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None,
 ) -> Model:
-    """A model in evaluation mode, on the CPU and in float32.
+    """A model in evaluation mode and float32.
 
     Args:
         model_class: class of the model.
         config: the published configuration.
         weights: a folder that ``save_pretrained`` wrote or the hub gave, an official checkpoint
             file, or none for an untrained model, which is the same every time.
+        device: where it is to run, such as ``cpu`` or ``cuda``.
         must_agree: fields of a folder's configuration without which bitstreams would mean
             something else; the others, such as widths, may differ.
         from_official: turns an official state dictionary into the model's; none where only folders
@@ -66,23 +68,30 @@ def build_model(
             _fill(model, from_official(load_state_dict(weights.path)), weights.path)
         else:
             raise WeightsError(
-                f"{weights.path} is a file; a folder with config.json and model.safetensors expected."
+                f"{weights.path} is a file; a folder with config.json and model.safetensors "
+                "expected."
             )
-    return model.eval()
+    _prepare(model, device)
+    return model
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    verbosity = transformers_logging.get_verbosity()
-    progress = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    log: Any = transformers_logging  # its functions are not annotated
+    verbosity, progress = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
     try:
         yield
     finally:
-        transformers_logging.set_verbosity(verbosity)
+        log.set_verbosity(verbosity)
         if progress:
-            transformers_logging.enable_progress_bar()
+            log.enable_progress_bar()
+
+
+def _prepare(model: nn.Module, device: str) -> None:
+    model.to(device)
+    model.eval()
 
 
 def _untrained(model_class: type[Model], config: Config) -> Model:
@@ -112,7 +121,9 @@ def _check_config(expected: Config, folder: Path, must_agree: Sequence[str]) -> 
     except (StrictDataclassError, TypeError, ValueError) as error:
         raise WeightsError(f"{path} is no configuration of this model: {error}") from error
     differing = [
-        name for name in must_agree if _plain(getattr(found, name)) != _plain(getattr(expected, name))
+        name
+        for name in must_agree
+        if _plain(getattr(found, name)) != _plain(getattr(expected, name))
     ]
     if differing:
         raise WeightsError(
@@ -130,9 +141,8 @@ def _listed(config: Config, names: Sequence[str]) -> str:
 
 
 def _from_folder(model_class: type[Model], folder: Path) -> Model:
-    loading: dict[str, Any]  # what the library reports: names, or names with two shapes
     try:
-        model, loading = model_class.from_pretrained(
+        loaded: Any = model_class.from_pretrained(  # annotated without the loading report
             folder,
             local_files_only=True,
             use_safetensors=True,
@@ -145,8 +155,10 @@ def _from_folder(model_class: type[Model], folder: Path) -> Model:
             f"the weights in {folder} cannot be read ({reason}); they are missing, cut off, "
             "damaged or of another size. Get the folder again."
         ) from error
+    model: Model
+    model, report = loaded
     # The library fills what is missing with random numbers and goes on.
-    if missing := sorted(loading["missing_keys"]):
+    if missing := sorted(report["missing_keys"]):
         raise WeightsError(f"the weights in {folder} are incomplete: {_some(missing)} missing.")
     return model
 
@@ -160,7 +172,11 @@ def _fill(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     )
     faults = [
         f"{_some(names)} {fault}"
-        for names, fault in ((missing, "missing"), (foreign, "unknown"), (resized, "of other shape"))
+        for names, fault in (
+            (missing, "missing"),
+            (foreign, "unknown"),
+            (resized, "of other shape"),
+        )
         if names
     ]
     if faults:

@@ -148,8 +148,8 @@ def sha256_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for file in sorted(child for child in path.rglob("*") if child.is_file()):
-        digest.update(f"{file.relative_to(path).as_posix()}\n{sha256_of(file)}\n".encode())
+    for child in sorted(child for child in path.rglob("*") if child.is_file()):
+        digest.update(f"{child.relative_to(path).as_posix()}\n{sha256_of(child)}\n".encode())
     return digest.hexdigest()
 
 

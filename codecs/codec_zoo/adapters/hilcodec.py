@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from codec_zoo.adapters.boundary import check_bitstream, check_samples
-from codec_zoo.bitstream import Bitstream, BitstreamError, pack_codes
 from codec_zoo.interface import Codebooks, CodecEntry, CodecInfo
 from codec_zoo.weights import WeightsError, WeightsSource
 
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from codec_zoo.bitstream import Bitstream
     from codec_zoo.interface import Codec
     from codec_zoo.models.hilcodec.network import HilCodec
     from codec_zoo.samples import Samples
@@ -40,6 +39,9 @@ class HilCodecAdapter:
         """Code audio of shape ``(1, samples)``; 10 bits per frame and codebook."""
         import torch
 
+        from codec_zoo.adapters.boundary import check_samples
+        from codec_zoo.bitstream import Bitstream, pack_codes
+
         self.info.check_bitrate(bitrate)
         check_samples(self.info, samples)
         with torch.inference_mode():
@@ -57,6 +59,9 @@ class HilCodecAdapter:
     def decode(self, bitstream: Bitstream) -> Samples:
         """Audio of shape ``(1, bitstream.n_samples)``."""
         import torch
+
+        from codec_zoo.adapters.boundary import check_bitstream
+        from codec_zoo.bitstream import BitstreamError
 
         check_bitstream(self.info, bitstream)
         codes = bitstream.codes()  # [K, T]
@@ -157,7 +162,6 @@ def _entry(name: str, n_codebooks: int, *, bundled: str = "", size: int) -> Code
         paper=PAPER,
         frame_size=FRAME_SIZE,
         codebooks=Codebooks(n_codebooks, CODEBOOK_SIZE),
-        streamable=True,
     )
     return CodecEntry(
         info=info,
@@ -169,6 +173,7 @@ def _entry(name: str, n_codebooks: int, *, bundled: str = "", size: int) -> Code
             bundled=bundled,
             accepts="a published HILCodec checkpoint (NNNNN.pth) or a safetensors export",
         ),
+        requires="codecbench[neural]",
     )
 
 

@@ -30,6 +30,9 @@ class PacketCodec:
     The input is extended by silence until its last sample has left the decoder, and the delay is
     removed from the output. The payload is the packets that this takes, one after the other. Every
     call makes a fresh encoder or decoder, so calls do not disturb each other.
+
+    Encoders that take floating point get audio beyond full scale as it is, and what they make of it
+    is theirs: MP3 keeps it, Opus limits it at its speech bitrates, and so does AAC.
     """
 
     def __init__(self, info: CodecInfo, packet_format: PacketFormat) -> None:

@@ -1,1 +1,1 @@
-"""Names of weights: from the official checkpoints of a codec to those of the model that runs here."""
+"""Names of weights: those in official checkpoints and those of the models that run here."""

@@ -59,5 +59,5 @@ def layer_names() -> Mapping[str, str]:
 
 
 def _folded(direction: Tensor, norm: Tensor) -> Tensor:
-    lengths = direction.flatten(1).norm(dim=1).reshape(norm.shape)
-    return direction * (norm / lengths)
+    length = direction.flatten(1).square().sum(dim=1).sqrt()
+    return direction * (norm / length.reshape(norm.shape))

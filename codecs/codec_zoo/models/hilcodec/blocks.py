@@ -13,6 +13,11 @@ from codec_zoo.models.hilcodec.convolution import CausalConv
 MIN_POWER = 1e-10  # the square of the published floor of 1e-5 for magnitudes
 
 
+def add_branch(x: Tensor, branch: Tensor, gain: Tensor) -> Tensor:
+    """``x + gain * branch`` for features ``[B, C, T]`` and one gain."""
+    return x + branch * gain.to(x.dtype)
+
+
 class Scale(nn.Module):
     """Multiplication by a constant."""
 
@@ -34,6 +39,9 @@ class ResidualBlock(nn.Module):
         pre_scale: factor at the start of the branch: one over the standard deviation there.
         residual_scale: constant factor at its end, times a learned one.
         weight_norm: whether the kernels are stored as direction and length.
+
+    Attributes:
+        add: the function that adds the branch; training may replace it by a faster one.
     """
 
     def __init__(
@@ -48,6 +56,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.pre_scale = pre_scale
         self.residual_scale = residual_scale
+        self.add = add_branch
         self.res_scale_param = nn.Parameter(torch.zeros(1))
         layers: list[nn.Module] = []
         for _ in range(2):
@@ -68,7 +77,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``[B, C, T]`` to the same shape."""
         branch: Tensor = self.block(x if self.pre_scale == 1.0 else x * self.pre_scale)
-        return x + branch * (self.res_scale_param * self.residual_scale).to(x.dtype)
+        return self.add(x, branch, self.res_scale_param * self.residual_scale)
 
 
 class LogSpectrogram(nn.Module):
@@ -120,7 +129,11 @@ def _published_fourier_kernels(fft_size: int) -> Tensor:
 
 
 class SpectrogramBlock(nn.Module):
-    """Adds a projection of the input's log spectrogram to the features of one level."""
+    """Adds a projection of the input's log spectrogram to the features of one level.
+
+    Attributes:
+        add: the function that adds the branch; training may replace it by a faster one.
+    """
 
     def __init__(
         self,
@@ -133,6 +146,7 @@ class SpectrogramBlock(nn.Module):
         super().__init__()
         self.spec = spectrogram
         self.residual_scale = residual_scale
+        self.add = add_branch
         self.scale_param = nn.Parameter(torch.zeros(1))
         self.layer = CausalConv(
             spectrogram.fft_size // 2 + 1, channels, 1, bias=False, weight_norm=weight_norm
@@ -141,4 +155,4 @@ class SpectrogramBlock(nn.Module):
     def forward(self, x: Tensor, waveform: Tensor) -> Tensor:
         """Features ``[B, C, T / hop]`` and the raw waveform ``[B, 1, T]`` to new features."""
         branch: Tensor = self.layer(self.spec(waveform).to(x.dtype))
-        return x + branch * (self.scale_param * self.residual_scale).to(x.dtype)
+        return self.add(x, branch, self.scale_param * self.residual_scale)

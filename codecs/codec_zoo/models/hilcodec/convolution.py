@@ -68,8 +68,8 @@ class ConvWeights(nn.Module):
         """The kernel, shape ``[C', C / groups, k]``."""
         if not self.weight_norm:
             return self.weight
-        length: Tensor = torch.linalg.vector_norm(self.weight_v, dim=(1, 2), keepdim=True)
-        return self.weight_v * (self.weight_g / length)
+        # The function behind torch.nn.utils.weight_norm; its fused gradient is twice as fast.
+        return torch._weight_norm(self.weight_v, self.weight_g, 0)
 
     @torch.no_grad()
     def assign(self, kernel: Tensor) -> None:

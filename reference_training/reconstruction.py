@@ -1,0 +1,101 @@
+"""Reconstruction losses: waveform, complex spectra and log mel spectra."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from reference_training.config import LossConfig
+
+RESOLUTIONS = ((64, 6), (128, 12), (256, 24), (512, 48), (1024, 80), (2048, 128))  # window, bands
+MAGNITUDE_FLOOR = 1e-5
+ENERGY_FLOOR = 1e-3  # per-sample mean; keeps near-silent items from dominating relative distances
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstruction:
+    """The terms of one batch, each a scalar tensor."""
+
+    waveform: Tensor
+    spectrum: Tensor
+    mel: Tensor
+
+    def total(self, weights: LossConfig) -> Tensor:
+        """The weighted sum."""
+        return (
+            weights.waveform * self.waveform
+            + weights.spectrum * self.spectrum
+            + weights.mel * self.mel
+        )
+
+
+class ReconstructionLoss(nn.Module):
+    """Distances of decoded from original audio that are sensitive to phase and to spectrum.
+
+    A mel distance alone leaves the phase free when no discriminator listens, so the waveform and
+    the complex spectra count, too.
+    """
+
+    def __init__(self, sample_rate: int) -> None:
+        super().__init__()
+        for window, n_bands in RESOLUTIONS:
+            self.register_buffer(f"window_{window}", torch.hann_window(window), persistent=False)
+            bank = mel_filters(sample_rate, window, n_bands)
+            self.register_buffer(f"bank_{window}", bank, persistent=False)
+
+    def forward(self, decoded: Tensor, original: Tensor) -> Reconstruction:
+        """Terms for audio of shape ``[B, 1, T]``."""
+        y, x = decoded[:, 0], original[:, 0]
+        spectrum, mel = [], []
+        for window, _ in RESOLUTIONS:
+            taper = self.get_buffer(f"window_{window}")
+            bank = self.get_buffer(f"bank_{window}")
+            both = torch.stft(
+                torch.cat([y, x]),
+                window,
+                hop_length=window // 4,
+                window=taper,
+                center=True,
+                return_complex=True,
+            )
+            parts = torch.view_as_real(both)  # [2 B, F, T, 2]
+            magnitude = parts.square().sum(-1).clamp(min=MAGNITUDE_FLOOR**2).sqrt()
+            n_items = len(y)
+            difference = parts[:n_items] - parts[n_items:]
+            error = difference.square().sum(-1).clamp(min=MAGNITUDE_FLOOR**2).sqrt()
+            floor = ENERGY_FLOOR * math.sqrt(window)
+            spectrum.append(_relative(error, magnitude[n_items:], floor))
+            log_mel = (bank @ magnitude).clamp(min=MAGNITUDE_FLOOR).log()  # [2 B, bands, T]
+            mel.append((log_mel[:n_items] - log_mel[n_items:]).abs().mean())
+        return Reconstruction(
+            waveform=_relative((y - x).abs(), x.abs(), ENERGY_FLOOR),
+            spectrum=torch.stack(spectrum).mean(),
+            mel=torch.stack(mel).mean(),
+        )
+
+
+def _relative(error: Tensor, reference: Tensor, floor: float) -> Tensor:
+    return (error.flatten(1).mean(1) / reference.flatten(1).mean(1).clamp(min=floor)).mean()
+
+
+def mel_filters(sample_rate: int, window: int, n_bands: int) -> Tensor:
+    """Triangular filters ``[n_bands, window / 2 + 1]``, each with the sum 1, on the HTK mel scale."""
+    top = 2595 * math.log10(1 + sample_rate / 2 / 700)
+    mels = torch.linspace(0, top, n_bands + 2, dtype=torch.float64)
+    edges = 700 * (10 ** (mels / 2595) - 1)
+    bins = torch.linspace(0, sample_rate / 2, window // 2 + 1, dtype=torch.float64)
+    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+    bank = torch.minimum(rising, falling).clamp(min=0)
+    # A band narrower than a bin takes the nearest one, so that none is empty.
+    nearest = (bins - edges[1:-1, None]).abs().argmin(dim=1)
+    empty = bank.sum(dim=1) == 0
+    bank[empty, nearest[empty]] = 1
+    return (bank / bank.sum(dim=1, keepdim=True)).float()

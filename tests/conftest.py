@@ -1,0 +1,61 @@
+"""Synthetic audio that several test modules share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import scipy.signal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codec_zoo.samples import Samples
+
+SPEECH_RATE = 16_000
+FORMANTS = ((600.0, 90.0), (1_200.0, 110.0), (2_500.0, 160.0))  # Hz: centre, bandwidth
+
+
+@pytest.fixture(scope="session")
+def speech() -> Samples:
+    """Two seconds like speech at 16 kHz, shape ``(1, 32000)``, -20 dB.
+
+    Voiced syllables of a gliding pitch through three resonances, a hiss between some of them, and
+    short pauses.
+    """
+    n_samples = 2 * SPEECH_RATE
+    rng = np.random.default_rng(20)
+    time = np.arange(n_samples) / SPEECH_RATE
+    pitch = 120 + 25 * np.sin(2 * np.pi * 0.8 * time)  # Hz
+    phase = np.cumsum(pitch) / SPEECH_RATE
+    pulses = (np.diff(np.floor(phase), prepend=0.0) > 0).astype(np.float64)
+    voice = _resonant(pulses)
+    hiss = scipy.signal.lfilter([1, -0.9], [1], rng.standard_normal(n_samples))
+    syllables = np.clip(np.sin(2 * np.pi * 2.5 * time), 0, None) ** 0.5
+    fricatives = np.clip(-np.sin(2 * np.pi * 2.5 * time), 0, None) ** 4
+    signal = voice / voice.std() * syllables + 0.15 * hiss / hiss.std() * fricatives
+    return np.asarray(0.1 * signal / signal.std(), np.float32)[None]
+
+
+@pytest.fixture(scope="session")
+def noise() -> Samples:
+    """One second of white noise at 48 kHz, shape ``(1, 48000)``, -20 dB."""
+    rng = np.random.default_rng(21)
+    return (0.1 * rng.standard_normal((1, 48_000))).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def chord() -> Samples:
+    """One second of three steady low tones at 48 kHz, shape ``(1, 48000)``."""
+    time = np.arange(48_000) / 48_000
+    tones = sum(np.sin(2 * np.pi * hertz * time + hertz) for hertz in (110.0, 138.6, 164.8))
+    return (0.15 * np.asarray(tones, np.float32))[None]
+
+
+def _resonant(signal: NDArray[np.float64]) -> NDArray[np.float64]:
+    for centre, bandwidth in FORMANTS:
+        radius = np.exp(-np.pi * bandwidth / SPEECH_RATE)
+        angle = 2 * np.pi * centre / SPEECH_RATE
+        signal = scipy.signal.lfilter([1], [1, -2 * radius * np.cos(angle), radius**2], signal)
+    return signal

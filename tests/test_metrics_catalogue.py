@@ -1,0 +1,72 @@
+"""The descriptions of the metrics: light to load, true, and each with a working example."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.metrics import catalogue
+from bench.metrics.spec import MetricSpec, MetricUnavailableError
+
+SPECS = [spec for spec in vars(catalogue).values() if isinstance(spec, MetricSpec)]
+MODULES = sorted(
+    {spec.function.partition(":")[0] for spec in SPECS}
+    | {"bench.metrics.preconditions", "bench.metrics.mel_filters", "bench.metrics.speech_activity"}
+)
+README = Path(catalogue.__file__).with_name("README.md")
+
+
+def import_or_skip(module: str):
+    if module == "bench.metrics.listening_quality":
+        pytest.importorskip("pesq", reason="codecbench[perceptual] is not installed")
+    return importlib.import_module(module)
+
+
+def test_the_catalogue_loads_no_numpy() -> None:
+    code = "import sys, bench.metrics.catalogue; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_there_are_thirteen_metrics() -> None:
+    assert len({spec.name for spec in SPECS}) == len(SPECS) == 13
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_a_description_names_its_function_and_source(spec: MetricSpec) -> None:
+    import_or_skip(spec.function.partition(":")[0])
+    assert spec.load().__name__ == spec.name
+    assert spec.source
+    assert spec.direction in ("higher", "lower")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_in_the_docstrings_hold(module: str) -> None:
+    results = doctest.testmod(import_or_skip(module))
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_the_readme_has_a_row_for_every_metric(spec: MetricSpec) -> None:
+    assert f"| `{spec.name}` |" in README.read_text(encoding="utf-8")
+
+
+def test_a_missing_pesq_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "bench.metrics.listening_quality", raising=False)
+    monkeypatch.setitem(sys.modules, "pesq", None)
+    with pytest.raises(MetricUnavailableError, match=r"pip install 'codecbench\[perceptual\]'"):
+        catalogue.PESQ_WB.load()
+
+
+def test_a_missing_lattice_runtime_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.metrics import auditory_similarity
+
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(MetricUnavailableError, match=r"pip install 'visqol-python\[lattice\]'"):
+        auditory_similarity._visqol.__wrapped__("speech")

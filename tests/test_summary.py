@@ -1,0 +1,164 @@
+"""Means are taken over the same items for every condition that is compared."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.store import ScoreRow
+from bench.summary import ALL, summarise
+
+
+def row(codec, item, value, *, category="music", metric="snr", bitrate=6000, status=None):
+    return ScoreRow(
+        codec=codec,
+        bitrate=bitrate,
+        item=item,
+        category=category,
+        metric=metric,
+        metric_version="1",
+        value=value,
+        unit="dB",
+        status=status or ("ok" if value is not None else "failed"),
+        message="",
+    )
+
+
+def summaries_of(rows, category=ALL):
+    return {(s.codec, s.metric): s for s in summarise(rows) if s.category == category}
+
+
+def test_a_failed_item_of_one_condition_leaves_the_items_of_all():
+    found = summaries_of(
+        [
+            row("a", "x", 1.0),
+            row("a", "y", 2.0),
+            row("a", "z", 9.0),
+            row("b", "x", 5.0),
+            row("b", "y", 7.0),
+            row("b", "z", None),
+        ]
+    )
+    a, b = found["a", "snr"], found["b", "snr"]
+    assert (a.n, a.n_failed, a.mean.mean) == (2, 0, 1.5)
+    assert (b.n, b.n_failed, b.mean.mean) == (2, 1, 6.0)
+
+
+def test_different_failures_of_two_conditions_both_leave_the_set():
+    found = summaries_of(
+        [
+            row("a", "x", None),
+            row("a", "y", 2.0),
+            row("a", "z", 9.0),
+            row("b", "x", 5.0),
+            row("b", "y", 7.0),
+            row("b", "z", None),
+        ]
+    )
+    assert [(s.n, s.n_failed) for s in found.values()] == [(1, 1), (1, 1)]
+    assert found["a", "snr"].mean.mean == 2.0
+
+
+def test_a_condition_without_values_does_not_empty_the_set():
+    found = summaries_of(
+        [
+            row("a", "x", 1.0),
+            row("a", "y", 2.0),
+            row("b", "x", None, status="unsupported"),
+            row("b", "y", None, status="unsupported"),
+        ]
+    )
+    assert found["a", "snr"].n == 2
+    assert (found["b", "snr"].mean, found["b", "snr"].n, found["b", "snr"].n_failed) == (None, 0, 2)
+
+
+def test_conditions_that_share_no_item_have_no_mean():
+    found = summaries_of(
+        [row("a", "x", 1.0), row("a", "y", None), row("b", "x", None), row("b", "y", 2.0)]
+    )
+    assert [(s.mean, s.n, s.n_failed) for s in found.values()] == [(None, 0, 1), (None, 0, 1)]
+
+
+def test_each_metric_has_its_own_item_set():
+    found = summaries_of(
+        [
+            row("a", "x", 1.0),
+            row("a", "y", 2.0),
+            row("a", "x", 3.0, metric="pesq_wb"),
+            row("a", "y", None, metric="pesq_wb"),
+        ]
+    )
+    assert found["a", "snr"].n == 2
+    assert found["a", "pesq_wb"].n == 1
+
+
+def test_a_failure_in_one_category_leaves_the_other_category_whole():
+    rows = [
+        row("a", "x", 1.0, category="music"),
+        row("a", "y", 3.0, category="speech"),
+        row("b", "x", None, category="music"),
+        row("b", "y", 5.0, category="speech"),
+    ]
+    assert summaries_of(rows, "speech")["a", "snr"].n == 1
+    assert summaries_of(rows, "music")["a", "snr"].n == 1
+    assert summaries_of(rows, ALL)["a", "snr"].n == 1
+    assert summaries_of(rows, "music")["b", "snr"].n_failed == 1
+
+
+def test_bitrates_of_one_codec_are_conditions_of_their_own():
+    found = summarise([row("a", "x", 1.0, bitrate=3000), row("a", "x", 4.0, bitrate=None)])
+    assert [(s.bitrate, s.mean.mean) for s in found if s.category == ALL] == [
+        (3000, 1.0),
+        (None, 4.0),
+    ]
+
+
+def test_undefined_values_count_as_missing():
+    found = summaries_of([row("a", "x", 1.0), row("a", "y", None, status="undefined")])
+    assert (found["a", "snr"].n, found["a", "snr"].n_failed) == (1, 1)
+
+
+def test_a_category_called_all_counts_its_items_once():
+    found = summaries_of([row("a", "x", 1.0, category=ALL), row("a", "y", 2.0, category=ALL)])
+    assert (found["a", "snr"].n, found["a", "snr"].mean.n) == (2, 2)
+
+
+def test_the_order_is_that_of_the_rows():
+    found = summarise([row("b", "x", 1.0), row("a", "x", 1.0), row("b", "x", 1.0, metric="mse")])
+    assert [(s.codec, s.metric) for s in found if s.category == ALL] == [
+        ("b", "snr"),
+        ("a", "snr"),
+        ("b", "mse"),
+    ]
+
+
+def test_nothing_summarises_to_nothing():
+    assert summarise([]) == []
+
+
+def test_a_zero_is_a_value():
+    assert summaries_of([row("a", "x", 0.0)])["a", "snr"].mean.mean == pytest.approx(0.0)
+
+
+def test_conditions_given_different_items_are_averaged_over_their_own():
+    found = summaries_of([row("a", "x", 1.0), row("a", "y", 3.0), row("b", "y", 5.0)])
+    assert (found["a", "snr"].mean.mean, found["a", "snr"].n) == (2.0, 2)
+    assert (found["b", "snr"].mean.mean, found["b", "snr"].n) == (5.0, 1)
+    assert {s.n_failed for s in found.values()} == {0}
+
+
+def test_a_failed_item_leaves_the_set_also_where_others_were_not_given_it():
+    found = summaries_of(
+        [
+            row("a", "x", 1.0),
+            row("a", "y", 3.0),
+            row("b", "x", 2.0),
+            row("b", "y", None),
+            row("c", "y", 4.0),
+            row("c", "z", 6.0),
+        ]
+    )
+    assert [(s.codec, s.n, s.mean.mean) for s in found.values()] == [
+        ("a", 1, 1.0),
+        ("b", 1, 2.0),
+        ("c", 1, 6.0),
+    ]
