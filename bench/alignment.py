@@ -20,7 +20,7 @@ from codec_zoo.samples import Samples
 Signal: TypeAlias = NDArray[np.float32]  # shape (samples,)
 
 MAX_LAG = 0.25  # s; AAC encoder and decoder delays reach 0.1 s
-MAX_GAP = 0.001  # s; a shorter piece without decoded audio is compared as the silence it is
+MAX_GAP = 0.0002  # s; a shorter piece without decoded audio is compared as the silence it is
 SEARCH_RATE = 16_000  # Hz; the lag is found at about this rate and refined at the signal's own
 WHITENING = 0.7  # exponent of the magnitude in generalised cross-correlation (0: none, 1: PHAT)
 MIN_CORRELATION = 0.2  # below this the waveforms have too little in common to tell a lag

@@ -20,6 +20,9 @@ from codec_zoo.samples import Samples
 
 RESAMPLER = "soxr HQ"  # named in the run's environment; the choice moves PESQ by up to 0.04
 MAX_CHANNELS = 2
+REFERENCE_RATES = (8_000, 96_000)  # Hz; beyond, no codec here and no metric is meant
+MIN_REFERENCE_DURATION = 0.1  # s, a few frames of any codec
+SILENCE = -100.0  # dB relative to full scale (RMS), below half a step of 16-bit audio
 FLAC_MAX_RATE = 655_350  # Hz, of the format
 
 
@@ -69,6 +72,37 @@ def check_signal(samples: Samples) -> None:
         raise AudioError(f"it has {channels} channels; 1 or {MAX_CHANNELS} expected.")
     if not np.isfinite(samples).all():
         raise AudioError(f"it holds {np.count_nonzero(~np.isfinite(samples))} NaN or inf samples.")
+
+
+def check_reference(path: Path, samples: Samples, sample_rate: int) -> None:
+    """Accept audio that codecs can be judged on.
+
+    Args:
+        path: its file.
+        samples: what the file holds, shape ``(channels, samples)``.
+        sample_rate: in Hz.
+
+    Raises:
+        AudioError: it is 8-bit PCM, too short for any metric, silent, or of an absurd rate.
+    """
+    with path.open("rb") as file, soundfile.SoundFile(file) as sound:
+        subtype = sound.subtype
+    if subtype in ("PCM_U8", "PCM_S8"):
+        raise AudioError(
+            "it is 8-bit PCM, whose noise codecs would be judged on; 16 bits or more expected."
+        )
+    lowest, highest = REFERENCE_RATES
+    if not lowest <= sample_rate <= highest:
+        raise AudioError(
+            f"its rate is {sample_rate} Hz; {lowest} to {highest} Hz expected: resample it first."
+        )
+    if samples.shape[1] < MIN_REFERENCE_DURATION * sample_rate:
+        raise AudioError(
+            f"it has {samples.shape[1]} samples, {1000 * samples.shape[1] / sample_rate:.3g} ms; "
+            f"at least {1000 * MIN_REFERENCE_DURATION:g} ms expected."
+        )
+    if level(samples) < SILENCE:
+        raise AudioError(f"it is silent: its level lies below {SILENCE:g} dB.")
 
 
 def write_audio(path: Path, samples: Samples, sample_rate: int) -> Path:

@@ -55,18 +55,24 @@ class CodecPlan:
     weights: WeightsFile | None
 
 
-def parse_codecs(names: Sequence[str], bitrates: Sequence[int]) -> dict[str, tuple[int, ...]]:
+def parse_codecs(
+    names: Sequence[str], bitrates: Sequence[int]
+) -> dict[str, tuple[int | None, ...]]:
     """Bitrates in bit/s by codec name, from words such as ``opus`` or ``opus@12`` (kbit/s).
 
-    A bare name takes ``bitrates``, or the codec's own defaults (an empty tuple) if there are none.
+    A bare name takes ``bitrates``, or the codec's own defaults (none in the tuple) if there are
+    none.
 
     Raises:
         ValueError: the part after ``@`` is not a bitrate.
+
+    >>> parse_codecs(["opus", "opus@16", "mp3"], [])
+    {'opus': (None, 16000), 'mp3': (None,)}
     """
-    selected: dict[str, tuple[int, ...]] = {}
+    selected: dict[str, tuple[int | None, ...]] = {}
     for word in names:
         name, at, rate = word.partition("@")
-        rates = (parse_bitrate(rate),) if at else tuple(bitrates)
+        rates = (parse_bitrate(rate),) if at else (*bitrates,) or (None,)
         selected[name] = tuple(dict.fromkeys((*selected.get(name, ()), *rates)))
     return selected
 
@@ -90,13 +96,13 @@ def parse_bitrate(text: str) -> int:
 
 
 def plan_codec(
-    name: str, bitrates: Sequence[int], *, nearest: bool, declarations: Path | None
+    name: str, bitrates: Sequence[int | None], *, nearest: bool, declarations: Path | None
 ) -> CodecPlan:
     """Decide what of a codec can run here, before anything runs.
 
     Args:
         name: the codec's name.
-        bitrates: wanted bitrates in bit/s; none for the codec's defaults.
+        bitrates: wanted bitrates in bit/s; a none among them stands for the codec's defaults.
         nearest: take the closest offered bitrate in place of one that is not offered.
         declarations: TOML file that declares external codecs.
 
@@ -106,9 +112,11 @@ def plan_codec(
     """
     entry = codec_entry(name, declarations)
     info = entry.info
-    wanted = tuple(bitrates) or info.default_bitrates
+    wanted: list[int] = []
+    for bitrate in bitrates:
+        wanted += info.default_bitrates if bitrate is None else (bitrate,)
     if nearest:
-        wanted = tuple(info.nearest_bitrate(bitrate) for bitrate in wanted)
+        wanted = [info.nearest_bitrate(bitrate) for bitrate in wanted]
     weights, problem = _prepare(entry, any(bitrate in info.bitrates for bitrate in wanted))
     conditions = []
     for bitrate in dict.fromkeys(wanted):

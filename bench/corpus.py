@@ -122,11 +122,15 @@ def check_unique(sources: Iterable[Source], corpus: Path) -> None:
 
 def inspect(source: Source) -> Item:
     """Hash and check one file; an unusable one comes back as a failed item with the reason."""
-    from bench.audio import AudioError, read_audio
+    from bench.audio import AudioError, check_reference, read_audio
 
     try:
+        source.path.name.encode()
         samples, sample_rate = read_audio(source.path)
+        check_reference(source.path, samples, sample_rate)
         digest, stat = sha256_of(source.path), source.path.stat()
+    except UnicodeEncodeError:
+        return Item(source, status="failed", message="its name is not UTF-8; rename the file.")
     except (AudioError, OSError) as error:
         return Item(source, status="failed", message=str(error))
     if source.sha256 and source.sha256 != digest:

@@ -70,7 +70,9 @@ def _processor() -> str:
 
 def _git_state() -> str | None:
     """Commit of the checkout that this package runs from, ``+changes`` where files differ."""
-    folder = Path(__file__).resolve().parent
+    folder = Path(__file__).resolve().parents[1]
+    if not (folder / ".git").exists():
+        return None  # installed, perhaps inside a repository of somebody else's
     try:
         result = subprocess.run(
             ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+changes"],

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from bench.coding import (
-    LAG,
-    LEVEL_CHANGE,
     MEASURES,
     CodingResult,
     CodingTask,
@@ -28,7 +26,6 @@ from bench.corpus import Item, Source, inspect
 from bench.engines import Engine, Failure
 from bench.environment import describe
 from bench.metrics.spec import MetricSpec, MetricUnavailableError, metric_spec
-from bench.pairs import ImportTask, Pair, PairList, bring_in, import_key
 from bench.preparation import Preparation
 from bench.progress import Progress
 from bench.run_folder import RunFolderError, StorageFullError, storage_is_full, write_bytes
@@ -75,7 +72,7 @@ def run(plan: Plan, store: Store, engine: Engine, progress: Progress) -> None:
     Raises:
         StorageFullError: the disk is full; finished cells are kept.
     """
-    with _full_disk_reported():
+    with full_disk_reported():
         record(
             store,
             configuration=plan.configuration,
@@ -88,54 +85,6 @@ def run(plan: Plan, store: Store, engine: Engine, progress: Progress) -> None:
         for codec in plan.codecs:
             _code(plan, codec, items, store, engine, progress)
         fill_scores(store, engine, progress, plan.timeout, retry_failed=plan.retry_failed)
-
-
-def run_pairs(
-    pairs: PairList,
-    metrics: Sequence[MetricSpec],
-    preparation: Preparation,
-    configuration: Mapping[str, object],
-    store: Store,
-    engine: Engine,
-    progress: Progress,
-    timeout: float,
-    *,
-    retry_failed: bool = False,
-) -> None:
-    """Bring decoded files into the run folder and score them.
-
-    Raises:
-        StorageFullError: the disk is full; finished cells are kept.
-    """
-    with _full_disk_reported():
-        record(
-            store,
-            configuration=configuration,
-            preparation=preparation,
-            conditions={pair.condition.id: pair.condition for pair in pairs.pairs}.values(),
-            measures=[LAG, LEVEL_CHANGE, *map(measure_of, metrics)],
-        )
-        items = {
-            item.source.id: item
-            for item in inspect_items(pairs.sources, store, engine, progress)
-            if item.status == "ok"
-        }
-        done = {(coding.condition, coding.item): coding for coding in store.codings()}
-        tasks = []
-        for pair in pairs.pairs:
-            old = done.get((pair.condition.id, pair.item))
-            usable = pair.item in items
-            if usable and _is_imported(old, items[pair.item], pair, preparation):
-                continue
-            if old is None or usable:
-                store.drop_stale(pair.condition.id, pair.item)
-                store.put_results([_planned(pair)], ())
-            if usable:
-                tasks.append(ImportTask(items[pair.item], pair, preparation, store.folder))
-        progress.stage("bringing in", len(tasks))
-        for task, result in _supervised(engine, bring_in, tasks, timeout):
-            _keep(store, result, task.n_cells, progress)
-        fill_scores(store, engine, progress, timeout, retry_failed=retry_failed)
 
 
 def inspect_items(
@@ -195,7 +144,7 @@ def fill_scores(
         if item.source.id in cells
     ]
     progress.stage("scoring", sum(task.n_cells for task in tasks))
-    for task, scores in _supervised(engine, score, tasks, timeout):
+    for task, scores in supervised(engine, score, tasks, timeout):
         store.put_results((), scores)
         progress.advance(task.n_cells)
         _note_failures(scores, progress)
@@ -256,7 +205,7 @@ def _code(
         for condition in conditions:
             key = coding_key(item, condition, plan.preparation)
             old = done.get((condition.id, item.source.id))
-            if not _is_finished(old, key, retry_failed=plan.retry_failed):
+            if not _is_finished(old, key, store.folder, retry_failed=plan.retry_failed):
                 missing.append((condition, key))
         if missing:
             wanted, keys = zip(*missing, strict=True)
@@ -273,8 +222,8 @@ def _code(
                 )
             )
     progress.stage(f"coding {codec.entry.info.name}", sum(task.n_cells for task in tasks))
-    for task, result in _supervised(engine, code, tasks, plan.timeout):
-        _keep(store, result, task.n_cells, progress)
+    for task, result in supervised(engine, code, tasks, plan.timeout):
+        keep(store, result, task.n_cells, progress)
 
 
 def _forget_outdated(store: Store, preparation: Preparation) -> None:
@@ -302,30 +251,22 @@ def _installed_specs(store: Store, progress: Progress) -> list[MetricSpec]:
     return specs
 
 
-def _keep(store: Store, result: CodingResult, n_cells: int, progress: Progress) -> None:
+def keep(store: Store, result: CodingResult, n_cells: int, progress: Progress) -> None:
+    """Write what coding gave, and tell."""
     store.put_results(result.codings, result.scores)
     progress.advance(n_cells)
     _note_failures(result.codings, progress)
 
 
-def _planned(pair: Pair) -> Coding:
-    return Coding(pair.condition.id, pair.item, key="", status="failed", message="not done yet")
-
-
-def _is_imported(old: Coding | None, item: Item, pair: Pair, preparation: Preparation) -> bool:
-    if old is None or old.status != "ok" or not pair.degraded.is_file():
+def _is_finished(coding: Coding | None, key: str, folder: Path, *, retry_failed: bool) -> bool:
+    if coding is None or coding.key != key:
         return False
-    try:
-        return old.key == import_key(item, pair, preparation)
-    except OSError:  # bringing it in will say why
-        return False
+    if coding.status != "ok":
+        return not retry_failed
+    return coding.audio is not None and (folder / coding.audio).is_file()
 
 
-def _is_finished(coding: Coding | None, key: str, *, retry_failed: bool) -> bool:
-    return coding is not None and coding.key == key and (coding.status == "ok" or not retry_failed)
-
-
-def _supervised(
+def supervised(
     engine: Engine,
     function: Callable[[AnyTask], Result],
     tasks: Iterable[AnyTask],
@@ -346,12 +287,12 @@ def _supervised(
 
 
 @contextmanager
-def _full_disk_reported() -> Iterator[None]:
+def full_disk_reported() -> Iterator[None]:
+    """Turn whatever says that the disk is full into a :class:`StorageFullError`."""
     try:
         yield
     except (sqlite3.OperationalError, OSError) as error:
-        full = "full" in str(error) or "disk I/O" in str(error) or storage_is_full(error)
-        if full:
+        if storage_is_full(error):
             raise StorageFullError(f"the run folder cannot grow: {error}") from error
         raise
 

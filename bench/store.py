@@ -206,7 +206,8 @@ class Store:
         """Add items, or replace those of the same id."""
         rows = [
             (
-                item.source.id, str(item.source.path), item.source.category, item.source.licence,
+                item.source.id, _as_text(item.source.path), item.source.category,
+                item.source.licence,
                 item.source.sha256, item.sha256, item.sample_rate, item.channels, item.n_samples,
                 item.size, item.mtime_ns, item.status, item.message,
             )
@@ -320,6 +321,11 @@ class Store:
                 f"ON CONFLICT ({names[0]}) DO UPDATE SET {updates}",
                 rows,
             )
+
+
+def _as_text(path: Path) -> str:
+    """The path, with escapes for bytes that are not UTF-8 (such files are refused as items)."""
+    return str(path).encode(errors="backslashreplace").decode()
 
 
 def _marks(count: int) -> str:

@@ -1,14 +1,18 @@
-"""Means over items, for one run: an item that failed for one condition counts for none."""
+"""Means over items, for one run: conditions are only ever compared over the same items."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from bench.stats import Mean, mean_with_interval
 from bench.store import ScoreRow
 
 ALL = "all"
+
+ConditionKey: TypeAlias = tuple[str, int | None]
+"""Codec and nominal bitrate in bit/s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +24,10 @@ class Summary:
         bitrate: nominal bitrate in bit/s.
         category: category of the items, or ``all``.
         metric: name of the metric.
-        mean: over the condition's items that no compared condition lacks; none if there are none.
+        mean: over the items that every compared condition has; none if there are none.
         n: those items.
         n_failed: items for which this condition has no value, for whatever reason.
         unit: unit of the mean.
-        direction: which way is better; filled in by whoever knows the metric.
     """
 
     codec: str
@@ -37,14 +40,47 @@ class Summary:
     unit: str
 
 
-def summarise(rows: Iterable[ScoreRow]) -> list[Summary]:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Conditions that were given the same items.
+
+    Attributes:
+        items: ids of the items.
+        conditions: codec and bitrate of the conditions that were given all of them.
+        summaries: their means over these items.
+    """
+
+    items: tuple[str, ...]
+    conditions: tuple[ConditionKey, ...]
+    summaries: tuple[Summary, ...]
+
+
+def compare(rows: Sequence[ScoreRow]) -> list[Comparison]:
+    """The comparisons that a run allows, the one with most conditions first.
+
+    A run gives all its items to all its conditions, and there is one. In a list of decoded files
+    each codec may cover other items; then every distinct set of items makes a comparison of the
+    conditions that cover it.
+    """
+    given: dict[ConditionKey, dict[str, None]] = {}
+    for row in rows:
+        given.setdefault((row.codec, row.bitrate), {})[row.item] = None
+    comparisons = []
+    for items in dict.fromkeys(frozenset(items) for items in given.values()):
+        conditions = [condition for condition, have in given.items() if items <= have.keys()]
+        chosen = [r for r in rows if (r.codec, r.bitrate) in conditions and r.item in items]
+        ordered = tuple(dict.fromkeys(row.item for row in chosen))
+        comparisons.append(Comparison(ordered, tuple(conditions), tuple(summarise(chosen))))
+    return sorted(comparisons, key=lambda comparison: -len(comparison.conditions))
+
+
+def summarise(rows: Sequence[ScoreRow]) -> list[Summary]:
     """Means per condition, category and metric, in the order of ``rows``.
 
-    An item leaves the comparison of all conditions when one that was to have it has no value, so
-    that conditions with the same items are compared over the same ones. A condition without a
+    Each is taken over the items for which every condition has a value. A condition without a
     single value for a metric takes no part, lest it empty the set of the others.
     """
-    cells: dict[tuple[str, str], dict[tuple[str, int | None], list[ScoreRow]]] = {}
+    cells: dict[tuple[str, str], dict[ConditionKey, list[ScoreRow]]] = {}
     for row in rows:
         for category in dict.fromkeys((ALL, row.category)):
             conditions = cells.setdefault((category, row.metric), {})
@@ -52,27 +88,23 @@ def summarise(rows: Iterable[ScoreRow]) -> list[Summary]:
     return [
         summary
         for (category, metric), conditions in cells.items()
-        for summary in _compare(category, metric, conditions)
+        for summary in _means(category, metric, conditions)
     ]
 
 
-def _compare(
-    category: str, metric: str, conditions: dict[tuple[str, int | None], list[ScoreRow]]
+def _means(
+    category: str, metric: str, conditions: dict[ConditionKey, list[ScoreRow]]
 ) -> list[Summary]:
     values = {
         condition: {row.item: row.value for row in rows if row.value is not None}
         for condition, rows in conditions.items()
     }
-    missing = {
-        row.item
-        for condition, rows in conditions.items()
-        for row in rows
-        if row.value is None and values[condition]
-    }
+    present = [items.keys() for items in values.values() if items]
+    shared = set(present[0]).intersection(*present) if present else set()
     summaries = []
     for (codec, bitrate), rows in conditions.items():
         found = values[codec, bitrate]
-        paired = [value for item, value in found.items() if item not in missing]
+        paired = [value for item, value in found.items() if item in shared]
         summaries.append(
             Summary(
                 codec,

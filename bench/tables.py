@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.coding import BITRATE
 from bench.conditions import Condition
 from bench.stats import Mean
 from bench.store import Measure
-from bench.summary import ALL, Summary
+from bench.summary import ALL, Comparison, Summary
 
 ARROWS = {"higher": " ↑", "lower": " ↓", "none": ""}
 NO_VALUE = "-"
+MOST_NAMES = 8  # items named in a note
 SMALLEST_FIXED = 0.001  # below, three decimals would show nothing
 
 
@@ -33,41 +34,63 @@ class Table:
     notes: tuple[str, ...]
 
 
-def score_table(
-    summaries: Sequence[Summary],
+def score_tables(
+    comparisons: Sequence[Comparison],
     measures: Sequence[Measure],
     conditions: Sequence[Condition],
     *,
     category: str = ALL,
     metrics: Sequence[str] = (),
-) -> Table:
-    """The means of one category.
+) -> list[Table]:
+    """The means over the items of one category, a table for each comparison that has some.
 
     Args:
-        summaries: of the whole run.
-        measures: its columns of results.
-        conditions: its conditions.
+        comparisons: conditions and their means.
+        measures: columns of results of the run.
+        conditions: conditions of the run, in the order in which they are shown.
         category: which items.
         metrics: which columns; all if none are named.
     """
     shown = [m for m in measures if not metrics or m.name in metrics]
-    cells = {((s.codec, s.bitrate), s.metric): s for s in summaries if s.category == category}
+    return [
+        _score_table(comparison, shown, conditions, category, name_items=len(comparisons) > 1)
+        for comparison in comparisons
+        if any(summary.category == category for summary in comparison.summaries)
+    ]
+
+
+def _score_table(
+    comparison: Comparison,
+    shown: Sequence[Measure],
+    conditions: Sequence[Condition],
+    category: str,
+    *,
+    name_items: bool,
+) -> Table:
+    compared = [c for c in conditions if (c.codec, c.bitrate) in comparison.conditions]
+    cells = {
+        ((s.codec, s.bitrate), s.metric): s for s in comparison.summaries if s.category == category
+    }
     usual = max((s.n for s in cells.values()), default=0)
     rows = []
-    for condition in conditions:
+    for condition in compared:
         found = [cells.get(((condition.codec, condition.bitrate), m.name)) for m in shown]
         mark = " (preview)" if condition.preview else ""
         rows.append((condition.id + mark, *(_cell(summary, usual) for summary in found)))
+    notes = [f"n = {usual} where a cell says nothing else.", *reasons(compared)]
+    if name_items:
+        notes.insert(1, f"Items that all of these conditions have: {_listed(comparison.items)}.")
     return Table(
         title=f"Means over {category} items with 95 % confidence intervals",
         header=("condition", *map(_heading, shown)),
         rows=tuple(rows),
-        notes=(
-            f"n = {usual} where a cell says nothing else.",
-            *_differing(cells.values()),
-            *_reasons(conditions),
-        ),
+        notes=tuple(notes),
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def _heading(measure: Measure) -> str:
@@ -102,18 +125,7 @@ def _scientific(value: float) -> str:
     return f"{value:.2e}"
 
 
-def _differing(summaries: Iterable[Summary]) -> list[str]:
-    """A warning where conditions were not given the same items, as in a list of decoded files."""
-    counts: dict[str, set[int]] = {}
-    for summary in summaries:
-        if summary.mean is not None:
-            counts.setdefault(summary.metric, set()).add(summary.n)
-    if all(len(found) == 1 for found in counts.values()):
-        return []
-    return ["Conditions whose n differ were given different items; their means do not compare."]
-
-
-def _reasons(conditions: Sequence[Condition]) -> list[str]:
+def reasons(conditions: Sequence[Condition]) -> list[str]:
     """One note per reason for which conditions could not run."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for condition in conditions:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from codec_zoo.models.hilcodec.quantizer import Codebook, ResidualQuantizer
     from torch import Tensor
+
+    from codec_zoo.models.hilcodec.quantizer import Codebook, ResidualQuantizer
 
 RESTART_SHARE = 2.0  # a replaced codeword starts at twice the count below which it is replaced
 

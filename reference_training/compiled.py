@@ -48,7 +48,9 @@ def library() -> ctypes.CDLL | None:
                 subprocess.run(command, check=True, capture_output=True, text=True)
             except (OSError, subprocess.CalledProcessError) as error:
                 reason = str(getattr(error, "stderr", error)).strip()[:200]
-                LOGGER.warning("%s failed (%s); training uses slower convolutions.", compiler, reason)
+                LOGGER.warning(
+                    "%s failed (%s); training uses slower convolutions.", compiler, reason
+                )
                 return None
             built.rename(target)
     return ctypes.CDLL(str(target))

@@ -212,7 +212,9 @@ def _section(kind: type[Section], entries: dict[str, Any], name: str) -> Section
     known = {entry.name for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]  # a dataclass
     unknown = sorted(entries.keys() - known)
     if unknown:
-        raise ConfigError(f"{name} does not know {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
+        raise ConfigError(
+            f"{name} does not know {', '.join(unknown)}; it has {', '.join(sorted(known))}."
+        )
     values = {key: tuple(v) if isinstance(v, list) else v for key, v in entries.items()}
     try:
         return kind(**values)

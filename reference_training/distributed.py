@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import distributed
+from torch import distributed, multiprocessing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ class Team:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         distributed.all_reduce(flat)
         flat /= self.size
-        pieces = flat.split([gradient.numel() for gradient in gradients])
+        pieces = torch.split(flat, [gradient.numel() for gradient in gradients])
         for gradient, piece in zip(gradients, pieces, strict=True):
             gradient.copy_(piece.view_as(gradient))
 
@@ -84,7 +84,7 @@ def run_team(size: int, work: Callable[[Path], None], argument: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    torch.multiprocessing.spawn(  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    multiprocessing.spawn(  # type: ignore[attr-defined,no-untyped-call]  # torch lacks its type
         _member, args=(size, port, work, argument), nprocs=size
     )
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from codec_zoo.models.hilcodec.blocks import ResidualBlock, SpectrogramBlock
-from codec_zoo.models.hilcodec.convolution import CausalConv, CausalTransposedConv
 from torch import nn
 from torch.nn import functional
 
+from codec_zoo.models.hilcodec.blocks import ResidualBlock, SpectrogramBlock
+from codec_zoo.models.hilcodec.convolution import CausalConv, CausalTransposedConv
 from reference_training import compiled
 
 if TYPE_CHECKING:
     import torch
-    from codec_zoo.models.hilcodec.network import HilCodec
     from torch import Tensor
+
+    from codec_zoo.models.hilcodec.network import HilCodec
 
 
 def causal_conv(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:

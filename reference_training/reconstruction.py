@@ -86,7 +86,7 @@ def _relative(error: Tensor, reference: Tensor, floor: float) -> Tensor:
 
 
 def mel_filters(sample_rate: int, window: int, n_bands: int) -> Tensor:
-    """Triangular filters ``[n_bands, window / 2 + 1]``, each with the sum 1, on the HTK mel scale."""
+    """Triangular filters ``[n_bands, window / 2 + 1]`` (HTK mel scale), each with the sum 1."""
     top = 2595 * math.log10(1 + sample_rate / 2 / 700)
     mels = torch.linspace(0, top, n_bands + 2, dtype=torch.float64)
     edges = 700 * (10 ** (mels / 2595) - 1)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from codec_zoo.models.hilcodec.initialisation import initialise
-from codec_zoo.models.hilcodec.network import HilCodec
 from torch import nn
 
+from codec_zoo.models.hilcodec.initialisation import initialise
+from codec_zoo.models.hilcodec.network import HilCodec
 from reference_training.batches import Batch, Sampler
 from reference_training.checkpoint import TrainingState, load_state, save_state
 from reference_training.codebooks import fit_codebooks, quantize, update_codebooks
@@ -127,7 +127,9 @@ class Trainer:
                 totals[name] = totals.get(name, 0.0) + value
             if self.step % config.log_steps == 0 and self.team.leads:
                 means = {n: round(v / (self.step - since), 5) for n, v in totals.items()}
-                write_log(config.output, {"step": self.step, "cpu_s": round(self.cpu_seconds), **means})
+                write_log(
+                    config.output, {"step": self.step, "cpu_s": round(self.cpu_seconds), **means}
+                )
                 totals, since = {}, self.step
             stops = self.team.any(self.stop_requested, self.device)
             is_due = time.monotonic() - saved > 60 * config.checkpoint_minutes
@@ -183,7 +185,8 @@ class Trainer:
         # Early averages would be dominated by the initial weights.
         decay = min(config.average_decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.values()), self.parameters, 1 - decay)
+            weights: list[Tensor] = [*self.parameters]
+            torch._foreach_lerp_(list(self.average.values()), weights, 1 - decay)
         return rate
 
     def _update_codebooks(self, latents: Tensor) -> None:
@@ -248,7 +251,7 @@ def make_optimizer(
         "weight_decay": config.weight_decay,
     }
     if config.name == "adamp":
-        from adamp import AdamP
+        from adamp import AdamP  # type: ignore[import-untyped]  # has no types
 
         optimizer: torch.optim.Optimizer = AdamP(parameters, **options)
         return optimizer

@@ -1,12 +1,16 @@
-"""Synthetic audio that several test modules share."""
+"""Synthetic audio that several test modules share, and one thread for all of them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pytest
-import scipy.signal
+from bench.engines import pin_threads
+
+pin_threads()  # before numpy is loaded: sums must come out as they do in worker processes
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+import scipy.signal  # noqa: E402
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -108,8 +108,8 @@ def test_aligned_audio_equals_the_reference_where_it_was_decoded(noise: Samples,
     assert not aligned.samples[:, aligned.stop :].any()
 
 
-@pytest.mark.parametrize("lag", [1, -8, 48, -48])
-def test_gap_of_less_than_a_millisecond_is_compared_as_silence(noise: Samples, lag: int) -> None:
+@pytest.mark.parametrize("lag", [1, -8, 10, -10])
+def test_gap_of_a_few_samples_is_compared_as_silence(noise: Samples, lag: int) -> None:
     aligned = align(noise, late(noise, lag), RATE)
     known = slice(max(0, -lag), noise.shape[1] - max(0, lag))
     assert (aligned.lag, aligned.start, aligned.stop) == (lag, 0, noise.shape[1])

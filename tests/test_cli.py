@@ -40,6 +40,7 @@ CODEC_KEYS = {
 }
 METRIC_KEYS = {"name", "version", "unit", "direction", "range", "sample_rates", "source"}
 SHOW_KEYS = {
+    "comparison",
     "codec",
     "bitrate",
     "category",

@@ -53,7 +53,7 @@ def test_rates_of_one_name_are_gathered_once_each() -> None:
 
 
 def test_bare_name_without_bitrates_leaves_them_to_the_codec() -> None:
-    assert parse_codecs(["opus"], []) == {"opus": ()}
+    assert parse_codecs(["opus", "opus@9"], []) == {"opus": (None, 9_000)}
 
 
 @pytest.mark.parametrize("text", ["", "fast", "0", "-3", "nan", "inf", "1e400", "0.0001"])
@@ -68,14 +68,14 @@ def test_id_names_codec_and_bitrate() -> None:
 
 
 def test_plan_takes_the_defaults_of_the_codec() -> None:
-    plan = plan_codec("opus", [], nearest=False, declarations=None)
+    plan = plan_codec("opus", [None], nearest=False, declarations=None)
     assert [condition.bitrate for condition in plan.conditions] == [6_000, 12_000, 24_000]
     assert {condition.status for condition in plan.conditions} == {"ok"}
 
 
 def test_plan_records_what_shapes_the_output(offer: Callable[[CodecEntry], None]) -> None:
     offer(CodecEntry(info=INFO, build=never_built, options={"mode": "fast"}))
-    (condition,) = plan_codec("toy", [], nearest=False, declarations=None).conditions
+    (condition,) = plan_codec("toy", [None], nearest=False, declarations=None).conditions
     assert (condition.codec_version, condition.options) == ("3", {"mode": "fast"})
 
 
@@ -124,7 +124,7 @@ def test_weights_are_named_by_their_hash(
     hashes = []
     for content in (b"one", b"two"):
         (tmp_path / "toy.bin").write_bytes(content)
-        (condition,) = plan_codec("toy", [], nearest=False, declarations=None).conditions
+        (condition,) = plan_codec("toy", [None], nearest=False, declarations=None).conditions
         assert (condition.status, condition.weights_origin) == ("ok", "imported")
         hashes.append(condition.weights_sha256)
     assert hashes[0] != hashes[1]
@@ -135,6 +135,6 @@ def test_missing_program_fails_with_its_message(offer: Callable[[CodecEntry], No
         raise ProgramNotFoundError("toyenc is not on this machine: set TOY_PATH.")
 
     offer(CodecEntry(info=INFO, build=never_built, check=check))
-    (condition,) = plan_codec("toy", [], nearest=False, declarations=None).conditions
+    (condition,) = plan_codec("toy", [None], nearest=False, declarations=None).conditions
     assert condition.status == "failed"
     assert condition.message == "toyenc is not on this machine: set TOY_PATH."

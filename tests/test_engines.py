@@ -17,11 +17,11 @@ from bench.engines import (
     THREAD_VARIABLES,
     Failure,
     InlineEngine,
-    LocalEngine,
     available_cores,
     make_engine,
     pin_threads,
 )
+from bench.local_engine import LocalEngine
 from bench.metrics import spec as metric_registry
 from bench.preparation import Preparation
 from bench.progress import Silent

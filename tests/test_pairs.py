@@ -11,10 +11,10 @@ import soundfile
 from bench.corpus import CorpusError
 from bench.engines import InlineEngine
 from bench.metrics.spec import metric_spec
+from bench.pair_runner import run_pairs
 from bench.pairs import match_folders, read_pairs
 from bench.preparation import Preparation
 from bench.progress import Silent
-from bench.runner import run_pairs
 from bench.store import Store
 
 RATE = 16_000
@@ -196,7 +196,7 @@ def test_pairs_that_an_interrupted_run_did_not_reach_are_not_done_yet(files, mon
         raise KeyboardInterrupt
 
     pairs = match_folders(files / "refs", [files / "rough"])
-    monkeypatch.setattr("bench.runner.bring_in", stop)
+    monkeypatch.setattr("bench.pair_runner.bring_in", stop)
     with pytest.raises(KeyboardInterrupt):
         execute(pairs, files / "run")
     monkeypatch.undo()
@@ -299,7 +299,7 @@ def test_a_file_that_cannot_be_read_any_more_fails_its_cell(files, monkeypatch):
     def refuse(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("bench.runner.import_key", refuse)
+    monkeypatch.setattr("bench.pair_runner.import_key", refuse)
     monkeypatch.setattr("bench.pairs.import_key", refuse)
     rows, _ = execute(pairs, files / "run")
     assert {(row.status, row.value) for row in rows} == {("failed", None)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.store import ScoreRow
-from bench.summary import ALL, summarise
+from bench.summary import ALL, compare, summarise
 
 
 def row(codec, item, value, *, category="music", metric="snr", bitrate=6000, status=None):
@@ -139,26 +139,30 @@ def test_a_zero_is_a_value():
     assert summaries_of([row("a", "x", 0.0)])["a", "snr"].mean.mean == pytest.approx(0.0)
 
 
-def test_conditions_given_different_items_are_averaged_over_their_own():
-    found = summaries_of([row("a", "x", 1.0), row("a", "y", 3.0), row("b", "y", 5.0)])
-    assert (found["a", "snr"].mean.mean, found["a", "snr"].n) == (2.0, 2)
-    assert (found["b", "snr"].mean.mean, found["b", "snr"].n) == (5.0, 1)
-    assert {s.n_failed for s in found.values()} == {0}
+def test_conditions_given_the_same_items_make_one_comparison():
+    (found,) = compare([row(codec, item, 1.0) for codec in "ab" for item in "xy"])
+    assert found.items == ("x", "y")
+    assert found.conditions == (("a", 6000), ("b", 6000))
+    assert [summary.n for summary in found.summaries if summary.category == ALL] == [2, 2]
 
 
-def test_a_failed_item_leaves_the_set_also_where_others_were_not_given_it():
-    found = summaries_of(
-        [
-            row("a", "x", 1.0),
-            row("a", "y", 3.0),
-            row("b", "x", 2.0),
-            row("b", "y", None),
-            row("c", "y", 4.0),
-            row("c", "z", 6.0),
-        ]
+def test_conditions_given_other_items_are_compared_over_those_that_they_share():
+    rows = [row("a", "x", 1.0), row("a", "y", 3.0), row("b", "y", 5.0), row("c", "z", 7.0)]
+    found = {
+        comparison.items: {s.codec: s.mean.mean for s in comparison.summaries if s.category == ALL}
+        for comparison in compare(rows)
+    }
+    assert found == {("y",): {"a": 3.0, "b": 5.0}, ("x", "y"): {"a": 2.0}, ("z",): {"c": 7.0}}
+
+
+def test_the_comparison_with_most_conditions_comes_first():
+    rows = [row("a", "x", 1.0), row("b", "x", 1.0), row("b", "y", 1.0), row("c", "x", 1.0)]
+    assert [len(comparison.conditions) for comparison in compare(rows)] == [3, 1]
+
+
+def test_a_failed_item_is_still_one_that_was_given():
+    (found,) = compare(
+        [row("a", "x", 1.0), row("a", "y", 2.0), row("b", "x", 3.0), row("b", "y", None)]
     )
-    assert [(s.codec, s.n, s.mean.mean) for s in found.values()] == [
-        ("a", 1, 1.0),
-        ("b", 1, 2.0),
-        ("c", 1, 6.0),
-    ]
+    assert found.items == ("x", "y")
+    assert [(s.n, s.n_failed) for s in found.summaries if s.category == ALL] == [(1, 0), (1, 1)]

@@ -8,13 +8,14 @@ from bench.coding import BITRATE
 from bench.conditions import Condition
 from bench.stats import mean_with_interval
 from bench.store import Measure
-from bench.summary import ALL, Summary
-from bench.tables import score_table
+from bench.summary import ALL, Comparison, Summary
+from bench.tables import score_tables
 
 SNR = Measure("snr", "1", "dB", "higher")
 MSE = Measure("mse", "1", "", "lower")
 LAG = Measure("lag", "1", "ms", "none")
 OPUS = Condition("opus", 6000, codec_version="1")
+NOBODY = Condition("nobody", None)
 
 
 def summary(values, *, metric="snr", n_failed=0, condition=OPUS, category=ALL, n=None):
@@ -28,6 +29,17 @@ def summary(values, *, metric="snr", n_failed=0, condition=OPUS, category=ALL, n
         n_failed,
         "dB",
     )
+
+
+def score_table(summaries, measures, conditions, *, items=("x",), **options):
+    """The only table of a run with one comparison."""
+    compared = tuple((condition.codec, condition.bitrate) for condition in conditions)
+    comparison = Comparison(items, compared, tuple(summaries))
+    category = options.get("category", ALL)
+    if not any(one.category == category for one in summaries):  # nothing to show but headings
+        comparison = Comparison(items, compared, (summary([], condition=NOBODY),))
+    (table,) = score_tables([comparison], measures, conditions, **options)
+    return table
 
 
 def cells(summaries, measures=(SNR,), conditions=(OPUS,), **options):
@@ -130,10 +142,19 @@ def test_only_the_asked_category_and_metrics_are_shown():
     assert "music" in table.title
 
 
-def test_conditions_that_were_given_different_items_are_warned_about():
+def test_each_comparison_has_a_table_that_names_its_items():
     other = Condition("mp3", 8000)
-    several = [summary([1.0, 2.0]), summary([1.0], condition=other)]
-    warning = "Conditions whose n differ were given different items; their means do not compare."
-    assert warning in score_table(several, (SNR,), (OPUS, other)).notes
-    alike = [summary([1.0, 2.0]), summary([1.0, 3.0], condition=other)]
-    assert warning not in score_table(alike, (SNR,), (OPUS, other)).notes
+    comparisons = [
+        Comparison(("x",), (("opus", 6000), ("mp3", 8000)), (summary([1.0]),)),
+        Comparison(tuple("abcdefghij"), (("mp3", 8000),), (summary([2.0], condition=other),)),
+    ]
+    first, second = score_tables(comparisons, (SNR,), (OPUS, other))
+    assert [row[0] for row in first.rows] == ["opus@6", "mp3@8"]
+    assert [row[0] for row in second.rows] == ["mp3@8"]
+    assert "Items that all of these conditions have: x." in first.notes
+    assert second.notes[1].endswith("have: a, b, c, d, e, f, g, h and 2 more.")
+
+
+def test_a_comparison_without_items_of_the_category_has_no_table():
+    comparison = Comparison(("x",), (("opus", 6000),), (summary([1.0]),))
+    assert score_tables([comparison], (SNR,), (OPUS,), category="music") == []

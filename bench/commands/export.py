@@ -26,8 +26,8 @@ def export(run: str, style: str, metrics: tuple[str, ...], category: str, out: s
     """Write the scores of a run in another format."""
     from bench.export import ExportError, to_csv, to_jsonl, to_latex, to_markdown, write_parquet
     from bench.store import Store, StoreError
-    from bench.summary import summarise
-    from bench.tables import score_table
+    from bench.summary import compare
+    from bench.tables import score_tables
 
     if style == "parquet" and out is None:
         raise click.UsageError("--format parquet is binary; name a file with -o.")
@@ -46,12 +46,13 @@ def export(run: str, style: str, metrics: tuple[str, ...], category: str, out: s
     if style in ("csv", "jsonl"):
         text = to_csv(rows) if style == "csv" else to_jsonl(rows)
     else:
-        summaries = summarise(rows)
+        comparisons = compare(rows)
+        categories = [s.category for comparison in comparisons for s in comparison.summaries]
         check_listed("metric", metrics, [measure.name for measure in measures])
-        if summaries:
-            check_listed("category", [category], [summary.category for summary in summaries])
-        table = score_table(summaries, measures, conditions, category=category, metrics=metrics)
-        text = to_latex(table) if style == "latex" else to_markdown(table)
+        check_listed("category", [category], categories or [category])
+        write = to_latex if style == "latex" else to_markdown
+        tables = score_tables(comparisons, measures, conditions, category=category, metrics=metrics)
+        text = "\n".join(map(write, tables))
     if out is None:
         click.echo(text, nl=False)
     else:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench.engines import EngineName
 
 DEFAULT_CODECS = ("opus", "mp3", "hilcodec")
+CONFIG_TABLES = ("run", "codecs")
 DEFAULT_METRICS = ("visqol_audio", "pesq_wb", "stoi", "si_sdr", "mel_dac")
 
 
@@ -28,9 +29,15 @@ def apply_config(ctx: click.Context, _: click.Parameter, value: str | None) -> P
 
     path = Path(value)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("run", {})
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path} is no TOML: {error}") from error
+    if strange := set(content) - set(CONFIG_TABLES):
+        raise click.BadParameter(
+            f"{path}: unknown tables {', '.join(sorted(strange))}; "
+            f"known: {', '.join(CONFIG_TABLES)}."
+        )
+    table = content.get("run", {})
     if not isinstance(table, dict):
         raise click.BadParameter(f"{path}: run = {table!r}; a table [run] expected.")
     names = {parameter.name for parameter in ctx.command.params} - {"config"}
@@ -156,15 +163,14 @@ def run(
     from bench.runner import Plan
     from bench.runner import run as run_plan
     from bench.store import Store, StoreError
+    from bench.tables import reasons
 
     sources = _sources(corpus, limit, shard)
     specs = load_specs(metrics)
     plans = _plans(codecs, bitrates, nearest=nearest, config=config)
     folder = Path(out) if out else Path("runs") / (Path(corpus).stem or "corpus")
-    for codec in plans:
-        for condition in codec.conditions:
-            if condition.status != "ok":
-                click.echo(f"{condition.id}: {condition.status}: {condition.message}", err=True)
+    for reason in reasons([condition for codec in plans for condition in codec.conditions]):
+        click.echo(reason, err=True)
     plan = Plan(
         sources=tuple(sources),
         codecs=tuple(plans),

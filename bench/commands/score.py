@@ -83,10 +83,11 @@ def score(
 
     pin_threads()
     from bench.commands.show import print_run
+    from bench.pair_runner import run_pairs
     from bench.preparation import Preparation
     from bench.run_folder import RunFolderError, StorageFullError, locked
-    from bench.runner import fill_scores, measure_of, run_pairs
-    from bench.store import Store, StoreError
+    from bench.runner import fill_scores, measure_of
+    from bench.store import DATABASE, Store, StoreError
 
     given = _pairs(run, pairs, reference, degraded)
     if given is not None and out is None:
@@ -95,6 +96,8 @@ def score(
         raise click.UsageError("-o, --sample-rate and --stereo go with pairs, not with a RUN.")
     specs = load_specs(metrics)
     folder = Path(str(run or out))
+    if run is not None and not (folder / DATABASE).is_file():
+        raise click.UsageError(f"{folder} is no run: it holds no {DATABASE}.")
     try:
         with (
             locked(folder),

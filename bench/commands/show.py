@@ -36,39 +36,43 @@ def show(
 ) -> None:
     """Print means with 95 % confidence intervals, n and the number of failures.
 
-    Means are taken over the items for which no condition that was given them lacks a value.
+    Means are taken over the items for which every condition of a table has a value. Where
+    conditions were given different items, each set of items has a table of its own.
     """
     from bench.store import Store, StoreError
-    from bench.summary import ALL, summarise
-    from bench.tables import score_table
+    from bench.summary import ALL, compare
+    from bench.tables import score_tables
 
     try:
         with Store(Path(run)) as store:
-            summaries = summarise(store.grid())
+            comparisons = compare(list(store.grid()))
             measures, conditions = store.measures(), store.conditions()
     except StoreError as error:
         raise click.UsageError(str(error)) from error
     known = [measure.name for measure in measures]
-    categories = list(dict.fromkeys(summary.category for summary in summaries))
+    categories = list(dict.fromkeys(s.category for c in comparisons for s in c.summaries))
     check_listed("metric", metrics, known)
     check_listed("category", [category] if category else [], categories)
     wanted = [category] if category else categories if by_category else [ALL]
     if style == "json":
         directions = {measure.name: measure.direction for measure in measures}
-        wanted_names = metrics or known
         print_json(
             [
-                _as_json(summary, directions[summary.metric])
-                for summary in summaries
-                if summary.metric in wanted_names and (not category or category == summary.category)
+                {"comparison": index, **_as_json(summary, directions[summary.metric])}
+                for index, comparison in enumerate(comparisons)
+                for summary in comparison.summaries
+                if summary.metric in (metrics or known)
+                and (not category or category == summary.category)
             ]
         )
         return
     for shown in wanted:
-        table = score_table(summaries, measures, conditions, category=shown, metrics=metrics)
-        print_table(table.header, table.rows, title=table.title)
-        for note in table.notes:
-            click.echo(note)
+        for table in score_tables(
+            comparisons, measures, conditions, category=shown, metrics=metrics
+        ):
+            print_table(table.header, table.rows, title=table.title)
+            for note in table.notes:
+                click.echo(note)
 
 
 def check_listed(what: str, names: Iterable[str], known: Sequence[str]) -> None:
