@@ -76,7 +76,11 @@ def _score_table(
     for condition in compared:
         found = [cells.get(((condition.codec, condition.bitrate), m.name)) for m in shown]
         mark = " (preview)" if condition.preview else ""
-        rows.append((condition.id + mark, *(_cell(summary, usual) for summary in found)))
+        if condition.status == "ok":
+            texts = [_cell(summary, usual) for summary in found]
+        else:  # the notes say why
+            texts = [condition.status, *[NO_VALUE] * len(shown)][: len(shown)]
+        rows.append((condition.id + mark, *texts))
     notes = [f"n = {usual} where a cell says nothing else.", *reasons(compared)]
     if name_items:
         notes.insert(1, f"Items that all of these conditions have: {_listed(comparison.items)}.")

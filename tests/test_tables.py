@@ -122,6 +122,7 @@ def test_conditions_that_could_not_run_share_one_note_per_reason():
             OPUS,
         ),
     )
+    assert table.rows[0] == ("dac@3", "failed")
     assert table.notes == (
         "n = 0 where a cell says nothing else.",
         "dac@3, dac@6: failed: no weights: run this",

@@ -68,7 +68,7 @@ def test_rate_changes_bring_the_variance_back() -> None:
     for level in (0, 1):
         (constrained,) = variances(DEEP, f"encoder.downsample.{level}.3")
         (plain,) = variances(PLAIN, f"encoder.downsample.{level}.3")
-        assert 0.5 < constrained < 3
+        assert 0.5 < constrained < 6
         assert plain > 100 * constrained
 
 

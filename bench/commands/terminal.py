@@ -14,9 +14,11 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
+    from rich.table import Table
 
 EXIT_FAILED = 1
 EXIT_NOTHING = 3
+COLUMN_GAP = 3  # characters that the table style puts between columns
 REPORT_EVERY = 10.0  # s between lines where stderr is no terminal
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -61,31 +63,60 @@ def print_table(
 ) -> None:
     """Write a table to stdout.
 
-    Where stdout is no terminal the table is as wide as it needs to be.
+    Where stdout is no terminal the table is as wide as it needs to be. On a terminal that is too
+    narrow the columns go into several tables, each of which begins with the first one.
 
     Args:
         header: column headings.
         rows: cells.
         title: a line above.
-        fold: index of a column that may be broken over lines.
+        fold: index of a column that may be broken over lines instead, and on a terminal any but the
+            first.
     """
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 400, highlight=False)
+    for index, columns in enumerate(_column_groups(header, rows, console.width, fold)):
+        part = [[row[column] for column in columns] for row in rows]
+        place = columns.index(fold) if fold in columns else -1
+        table = _table([header[column] for column in columns], part, place)
+        table.title = title if index == 0 and title else None
+        console.print(table)
+
+
+def _column_groups(
+    header: Sequence[str], rows: Sequence[Sequence[str]], width: int, fold: int
+) -> list[list[int]]:
+    """Columns that fit side by side, each group led by the first column."""
+    widths = [max(map(len, column)) + COLUMN_GAP for column in zip(header, *rows, strict=True)]
+    if fold >= 0 or sum(widths) <= width:
+        return [list(range(len(header)))]
+    groups: list[list[int]] = [[0]]
+    for column in range(1, len(header)):
+        taken = sum(widths[index] for index in groups[-1])
+        if len(groups[-1]) > 1 and taken + widths[column] > width:
+            groups.append([0])
+        groups[-1].append(column)
+    return groups
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], fold: int) -> Table:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for index, heading in enumerate(header):
         numeric = index > 0 and all(_is_numeric(row[index]) for row in rows)
         table.add_column(
             Text(heading),
             justify="right" if numeric else "left",
             overflow="fold",
-            no_wrap=index != fold and not sys.stdout.isatty(),
+            no_wrap=index != fold and (fold < 0 or index == 0 or not sys.stdout.isatty()),
         )
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 400, highlight=False).print(table)
+    return table
 
 
 def _is_numeric(cell: str) -> bool:
