@@ -1,1 +1,0 @@
-"""Training of HILCodec: data, losses, trainer, export."""
