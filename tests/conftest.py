@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from bench.engines import pin_threads
@@ -17,8 +18,16 @@ if TYPE_CHECKING:
 
     from codec_zoo.samples import Samples
 
+NEED_TORCH = ["test_checkpoints.py", "test_hilcodec*.py", "test_training_*.py"]
+collect_ignore_glob = [] if find_spec("torch") else NEED_TORCH
+
 SPEECH_RATE = 16_000
 FORMANTS = ((600.0, 90.0), (1_200.0, 110.0), (2_500.0, 160.0))  # Hz: centre, bandwidth
+
+
+def pytest_report_header() -> str:
+    """Say what is left out where only the core is installed."""
+    return f"without torch, so without {', '.join(collect_ignore_glob)}" * bool(collect_ignore_glob)
 
 
 @pytest.fixture(scope="session")

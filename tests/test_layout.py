@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.metrics.spec import MetricSpec
+from bench.metrics.spec import MetricSpec, MetricUnavailableError
 from codec_zoo.interface import BitrateRange, CodecEntry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -127,4 +127,12 @@ def test_a_metric_entry_is_named_and_described_consistently(name):
     low, high = spec.range
     assert low is None or high is None or low < high
     assert spec.min_duration >= 0
-    assert callable(spec.load())
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_is_there_or_says_what_to_install(name):
+    spec = load("codecbench.metrics", name)
+    try:
+        assert callable(spec.load())
+    except MetricUnavailableError as error:
+        assert f"pip install '{spec.requires}'" in str(error)
