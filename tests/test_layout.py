@@ -133,6 +133,7 @@ def test_a_metric_entry_is_named_and_described_consistently(name):
 def test_a_metric_is_there_or_says_what_to_install(name):
     spec = load("codecbench.metrics", name)
     try:
-        assert callable(spec.load())
+        said = "" if callable(spec.load()) else "not a function"
     except MetricUnavailableError as error:
-        assert f"pip install '{spec.requires}'" in str(error)
+        said = str(error)
+    assert said == "" or f"pip install '{spec.requires}'" in said
