@@ -10,6 +10,7 @@ from bench.stats import Mean, mean_with_interval
 from bench.store import ScoreRow
 
 ALL = "all"
+MIN_COVERAGE = 0.5  # share of its items for which a condition must have values to be compared
 
 ConditionKey: TypeAlias = tuple[str, int | None]
 """Codec and nominal bitrate in bit/s."""
@@ -77,8 +78,9 @@ def compare(rows: Sequence[ScoreRow]) -> list[Comparison]:
 def summarise(rows: Sequence[ScoreRow]) -> list[Summary]:
     """Means per condition, category and metric, in the order of ``rows``.
 
-    Each is taken over the items for which every condition has a value. A condition without a
-    single value for a metric takes no part, lest it empty the set of the others.
+    Each is taken over the items for which every condition has a value. A condition that has one for
+    fewer than half of its items takes no part in that metric and gets no mean, lest it empty the
+    set of the others: a lossless codec, say, whose SI-SDR is undefined wherever nothing is lost.
     """
     cells: dict[tuple[str, str], dict[ConditionKey, list[ScoreRow]]] = {}
     for row in rows:
@@ -99,12 +101,18 @@ def _means(
         condition: {row.item: row.value for row in rows if row.value is not None}
         for condition, rows in conditions.items()
     }
-    present = [items.keys() for items in values.values() if items]
+    compared = {
+        condition
+        for condition, rows in conditions.items()
+        if len(values[condition]) >= max(1, MIN_COVERAGE * len(rows))
+    }
+    present = [values[condition].keys() for condition in compared]
     shared = set(present[0]).intersection(*present) if present else set()
     summaries = []
     for (codec, bitrate), rows in conditions.items():
         found = values[codec, bitrate]
-        paired = [value for item, value in found.items() if item in shared]
+        is_compared = (codec, bitrate) in compared
+        paired = [value for item, value in found.items() if item in shared and is_compared]
         summaries.append(
             Summary(
                 codec,

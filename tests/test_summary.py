@@ -166,3 +166,13 @@ def test_a_failed_item_is_still_one_that_was_given():
     )
     assert found.items == ("x", "y")
     assert [(s.n, s.n_failed) for s in found.summaries if s.category == ALL] == [(1, 0), (1, 1)]
+
+
+def test_a_condition_that_lacks_most_values_gets_no_mean_and_takes_no_items_away():
+    items = ["x", "y", "z"]
+    found = summaries_of(
+        [row("a", item, 1.0) for item in items]
+        + [row("b", item, 2.0 if item == "x" else None) for item in items]
+    )
+    assert (found["a", "snr"].n, found["a", "snr"].n_failed) == (3, 0)
+    assert (found["b", "snr"].mean, found["b", "snr"].n, found["b", "snr"].n_failed) == (None, 0, 2)
