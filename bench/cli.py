@@ -14,7 +14,10 @@ COMMANDS = {
     "score": "bench.commands.score:score",
     "show": "bench.commands.show:show",
     "export": "bench.commands.export:export",
+    "codebooks": "bench.commands.codebooks:codebooks",
     "merge": "bench.commands.merge:merge",
+    "complexity": "bench.commands.complexity:complexity",
+    "stream": "bench.commands.stream:stream",
     "weights": "bench.commands.weights:weights",
 }
 

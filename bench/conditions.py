@@ -9,7 +9,7 @@ from typing import Literal
 
 from codec_zoo.interface import CodecEntry, CodecError
 from codec_zoo.registry import codec_entry
-from codec_zoo.weights import WeightsFile, resolve_weights
+from codec_zoo.weights import WeightsFile, is_preview, resolve_weights
 
 Status = Literal["ok", "failed", "crashed", "timeout", "undefined", "unsupported"]
 
@@ -25,7 +25,7 @@ class Condition:
         weights_sha256: hash of the weights; empty where there are none.
         weights_origin: where they came from.
         options: settings that change the output.
-        preview: whether the codec's quality is known to be short of the published one.
+        preview: whether the quality of the weights is known to be short of the published one.
         status: ``ok``, ``unsupported`` for a bitrate that is not offered, or ``failed``.
         message: the reason, and the command that would help.
     """
@@ -129,7 +129,7 @@ def plan_codec(
                 weights_sha256=weights.sha256 if weights else "",
                 weights_origin=weights.origin if weights else "",
                 options=dict(entry.options),
-                preview=info.preview,
+                preview=is_preview(entry.weights, weights.origin if weights else ""),
                 status="unsupported" if not offered else "failed" if problem else "ok",
                 message=problem if offered else f"{name} offers {info.offered_bitrates()} kbit/s.",
             )

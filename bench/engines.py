@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
-EngineName = Literal["inline", "local"]
-
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -96,14 +94,3 @@ class InlineEngine:
 
     def __exit__(self, *error: object) -> None:
         """Nothing to let go of."""
-
-
-def make_engine(name: EngineName, jobs: int) -> Engine:
-    """The engine of that name."""
-    from bench.local_engine import LocalEngine
-
-    engines: dict[EngineName, Callable[[], Engine]] = {
-        "inline": InlineEngine,
-        "local": lambda: LocalEngine(jobs),
-    }
-    return engines[name]()

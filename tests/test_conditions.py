@@ -8,7 +8,8 @@ import pytest
 
 from bench.conditions import Condition, parse_bitrate, parse_codecs, plan_codec
 from codec_zoo.interface import CodecEntry, CodecInfo, ProgramNotFoundError
-from codec_zoo.weights import WeightsSource
+from codec_zoo.registry import codec_entry
+from codec_zoo.weights import WeightsSource, is_preview
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,3 +139,10 @@ def test_missing_program_fails_with_its_message(offer: Callable[[CodecEntry], No
     (condition,) = plan_codec("toy", [None], nearest=False, declarations=None).conditions
     assert condition.status == "failed"
     assert condition.message == "toyenc is not on this machine: set TOY_PATH."
+
+
+def test_bundled_weights_of_hilcodec_are_a_preview_and_imported_ones_are_not():
+    source = codec_entry("hilcodec").weights
+    assert is_preview(source, "bundled")
+    assert not is_preview(source, "imported")
+    assert not is_preview(None, "")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from bench.commands.engine import make_engine
 from bench.conditions import plan_codec
 from bench.corpus import find_sources
 from bench.engines import (
@@ -18,7 +19,6 @@ from bench.engines import (
     Failure,
     InlineEngine,
     available_cores,
-    make_engine,
     pin_threads,
 )
 from bench.local_engine import LocalEngine

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from codec_zoo.adapters.hilcodec import HILCODEC, HILCODEC_SPEECH, load_network
 from codec_zoo.bitstream import Bitstream, BitstreamError, from_bytes, pack_codes, to_bytes
 from codec_zoo.interface import CodecError, NeuralCodec, UnsupportedBitrateError
+from codec_zoo.models.hilcodec.blocks import LogSpectrogram
 from codec_zoo.models.hilcodec.config import HilCodecConfig
 from codec_zoo.models.hilcodec.convolution import fold_weight_norm
 from codec_zoo.models.hilcodec.initialisation import initialise
@@ -358,3 +359,14 @@ def test_unknown_configuration_field_is_refused(tmp_path: Path) -> None:
     save_file(small_network().state_dict(), path, metadata={"config": '{"channels": 3}'})
     with pytest.raises(WeightsError, match="describes itself wrongly"):
         load_network(path)
+
+
+@pytest.mark.parametrize(("fft_size", "hop"), [(64, 1), (256, 8), (1024, 320)])
+def test_exact_spectrum_agrees_with_the_published_kernels_on_noise(fft_size: int, hop: int) -> None:
+    noise = 0.1 * torch.randn(1, 1, 3200, generator=torch.Generator().manual_seed(0))
+    exact, published = (
+        LogSpectrogram(fft_size, hop, mean=-4.0, std=2.8, exact=choice)(noise)
+        for choice in (True, False)
+    )
+    assert exact.shape == published.shape == (1, fft_size // 2 + 1, -(-3200 // hop))
+    assert (exact - published).abs().median() < 1e-3

@@ -41,6 +41,7 @@ SPEECH = (
     "kathleen_mp332",
     "libri198_opus8",
 )
+QUICK = ("kathleen_opus6",)  # of WORLD's analysis, the costliest of all
 IDENTICAL = "castanets_identity"
 # our metric: key of the stored value, relative and absolute tolerance
 STORED = {
@@ -51,6 +52,10 @@ STORED = {
     "snr": ("snr.torchmetrics", 1e-4, 0.0),
     "stoi": ("stoi", 0.0, 1e-4),
     "estoi": ("estoi", 0.0, 1e-4),
+    "si_sdr_dac": ("si_sdr.audiotools", 1e-4, 0.0),
+    "stft_dac": ("stft.audiotools_default", 1e-5, 0.0),
+    "stft_auraloss": ("stft.auraloss_mr", 1e-5, 0.0),
+    "waveform_l1": ("waveform_l1", 1e-5, 0.0),
     "pesq_wb": ("pesq_wb", 0.0, 1e-3),
     "pesq_nb": ("pesq_nb_8k", 0.0, 1e-3),
 }
@@ -91,7 +96,7 @@ def stored(name: str, key: str) -> float:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("metric", STORED)
 def test_values_match_the_upstream_implementation(metric: str, name: str) -> None:
-    if metric in ("si_sdr", "snr") and name == IDENTICAL:
+    if metric in ("si_sdr", "si_sdr_dac", "snr") and name == IDENTICAL:
         pytest.skip("undefined for equal signals; torchmetrics gives 175 dB")
     if metric.startswith("pesq"):
         pytest.importorskip("pesq", reason="codecbench[perceptual] is not installed")
@@ -115,7 +120,51 @@ def test_visqol_speech_matches_both_implementations(name: str) -> None:
     assert value == pytest.approx(stored(name, "visqol_speech.cpp"), abs=0.02)
 
 
-@pytest.mark.parametrize("metric", ["si_sdr", "snr"])
+# the stored entry of the whole analysis: at the file's rate, and resampled to 16 kHz
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in NAMES],
+)
+@pytest.mark.parametrize(("key", "rate"), [("versa.mcd_f0", None), ("versa.mcd_f0_16k", 16000)])
+def test_pitch_and_cepstrum_match_versa(key: str, rate: int | None, name: str) -> None:
+    pytest.importorskip("pesq", reason="codecbench[perceptual] is not installed")
+    reference, degraded, source_rate = evaluated(name, "mcd_versa")
+    if rate and rate != source_rate:
+        reference, degraded = (
+            np.ascontiguousarray(soxr.resample(signal.T, source_rate, rate, quality="HQ").T)
+            for signal in (reference, degraded)
+        )
+    spec = metric_spec("mcd_versa")
+    features = [spec.load_features()(s, rate or source_rate) for s in (reference, degraded)]
+    expected = entry(name)["values"][key]["value"]
+    for metric, part in (
+        ("mcd_versa", "mcd"),
+        ("f0_rmse_versa", "f0rmse"),
+        ("f0_corr_versa", "f0corr"),
+    ):
+        value = metric_spec(metric).load_comparison()(*features)
+        assert value == pytest.approx(expected[part], abs=1e-4)
+
+
+@pytest.mark.parametrize("role", ["ref", "deg"])
+@pytest.mark.parametrize("name", ["speech_ca01", "encodec24k_opus12", "libri198_opus8"])
+def test_dnsmos_matches_speechmos(name: str, role: str) -> None:
+    pytest.importorskip("onnxruntime", reason="codecbench[perceptual] is not installed")
+    reference, degraded, rate = evaluated(name, "dnsmos_sig")
+    spec = metric_spec("dnsmos_sig")
+    features = spec.load_features()(reference if role == "ref" else degraded, rate)
+    expected = entry(name)["values"][f"dnsmos.{role}"]["value"]
+    for part in ("ovrl", "sig", "bak", "p808"):
+        value = metric_spec(f"dnsmos_{part}").load_comparison()(features, features)
+        assert value == pytest.approx(expected[f"{part}_mos"], abs=2e-4)
+
+
+def test_the_pair_low_passed_at_7_khz_keeps_that_band() -> None:
+    value = metric_spec("bandwidth").load()(*evaluated("steely_lp7", "bandwidth"))
+    assert 7000 < value < 7500
+
+
+@pytest.mark.parametrize("metric", ["si_sdr", "si_sdr_dac", "snr"])
 def test_ratios_of_the_identical_pair_are_undefined(metric: str) -> None:
     with pytest.raises(UndefinedMetricError, match="no error signal"):
         metric_spec(metric).load()(*evaluated(IDENTICAL, metric))

@@ -26,7 +26,7 @@ def codecs(style: str, config: str | None) -> None:
 
     from codec_zoo.interface import BitrateRange, CodecError
     from codec_zoo.registry import codec_entries
-    from codec_zoo.weights import find_weights
+    from codec_zoo.weights import find_weights, is_preview
 
     try:
         entries = codec_entries(Path(config) if config else None)
@@ -35,9 +35,10 @@ def codecs(style: str, config: str | None) -> None:
     listed = []
     for entry in entries.values():
         info = entry.info
-        weights = "not needed"
+        weights, origin = "not needed", ""
         if entry.weights is not None:
-            weights = "present" if find_weights(entry.weights) else "absent"
+            found = find_weights(entry.weights)
+            weights, origin = ("present", found[1]) if found else ("absent", "")
         offered = info.bitrates
         listed.append(
             {
@@ -50,7 +51,7 @@ def codecs(style: str, config: str | None) -> None:
                 "streamable": info.streamable,
                 "weights": weights,
                 "trained_by": info.trained_by,
-                "preview": info.preview,
+                "preview": is_preview(entry.weights, origin),
                 "licence": info.licence,
                 "paper": info.paper,
             }
@@ -62,7 +63,7 @@ def codecs(style: str, config: str | None) -> None:
         ("codec", "Hz", "kbit/s", "weights", "licence"),
         [
             (
-                entry.info.name + (" (preview)" if entry.info.preview else ""),
+                entry.info.name + (" (preview)" if row["preview"] else ""),
                 str(entry.info.sample_rate),
                 _rates(entry.info.offered_bitrates()),
                 "program absent" if _lacks_program(entry) else str(row["weights"]),

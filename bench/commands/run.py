@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bench.commands.engine import EngineName, engine_options, make_engine
 from bench.commands.terminal import FailedError, format_option, progress_on_stderr, words
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
     from bench.conditions import CodecPlan
     from bench.corpus import Source
-    from bench.engines import EngineName
 
 DEFAULT_CODECS = ("opus", "mp3", "hilcodec")
 CONFIG_TABLES = ("run", "codecs")
@@ -80,7 +80,7 @@ def _as_option(entry: Any) -> Any:  # whatever TOML holds
     callback=words,
     default=",".join(DEFAULT_METRICS),
     show_default=True,
-    help="Metrics, separated by commas; see bench metrics.",
+    help="Metrics or presets (paper:dac, fast, full), separated by commas; see bench metrics.",
 )
 @click.option(
     "--out",
@@ -88,18 +88,7 @@ def _as_option(entry: Any) -> Any:  # whatever TOML holds
     help="Run folder; a run that is there is resumed. [default: runs/CORPUS]",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Take only the first N items.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    help="Worker processes of the engine local. [default: one per core]",
-)
-@click.option(
-    "--engine",
-    type=click.Choice(["inline", "local"]),
-    default="local",
-    show_default=True,
-    help="A pool of processes, or this process (debugging, timing).",
-)
+@engine_options
 @click.option("--shard", help="Take part i of n of the items, as i/n; then bench merge.")
 @click.option(
     "--device", default="cpu", show_default=True, help="Where neural codecs run: cpu, cuda."
@@ -113,13 +102,6 @@ def _as_option(entry: Any) -> Any:  # whatever TOML holds
 )
 @click.option(
     "--stereo", is_flag=True, help="Keep two channels. [default: average them, for all codecs]"
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=600.0,
-    show_default=True,
-    help="Seconds that one cell may take.",
 )
 @click.option("--retry-failed", is_flag=True, help="Do cells again that failed before.")
 @click.option(
@@ -154,7 +136,7 @@ def run(
     Repeating the command resumes: finished cells are kept, missing ones are done. Exit status 1
     says that some cells failed, 3 that nothing could be measured.
     """
-    from bench.engines import available_cores, make_engine, pin_threads
+    from bench.engines import pin_threads
 
     pin_threads()
     from bench.commands.show import print_run
@@ -197,7 +179,7 @@ def run(
             locked(folder),
             Store(folder, create=True) as store,
             progress_on_stderr() as progress,
-            make_engine(engine, jobs or available_cores()) as workers,
+            make_engine(engine, jobs) as workers,
         ):
             run_plan(plan, store, workers, progress)
     except StorageFullError as error:
@@ -208,11 +190,12 @@ def run(
 
 
 def load_specs(names: Sequence[str]) -> tuple[Any, ...]:
-    """The metrics of those names, as a wrong name is wrong usage."""
+    """The metrics of those names and presets, as a wrong name is wrong usage."""
+    from bench.metrics.presets import expand
     from bench.metrics.spec import MetricUnavailableError, metric_spec
 
     try:
-        return tuple(metric_spec(name) for name in names)
+        return tuple(metric_spec(name) for name in expand(names))
     except (LookupError, MetricUnavailableError) as error:
         raise click.UsageError(str(error.args[0])) from error
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.commands.engine import EngineName, engine_options, make_engine
 from bench.commands.run import DEFAULT_METRICS, load_specs
 from bench.commands.terminal import FailedError, format_option, progress_on_stderr, words
 
 if TYPE_CHECKING:
-    from bench.engines import EngineName
     from bench.pairs import PairList
 
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     callback=words,
     default=",".join(DEFAULT_METRICS),
     show_default=True,
-    help="Metrics, separated by commas; see bench metrics.",
+    help="Metrics or presets (paper:dac, fast, full), separated by commas; see bench metrics.",
 )
 @click.option("--reference", type=click.Path(), help="Folder (or manifest) of references.")
 @click.option(
@@ -43,21 +43,7 @@ if TYPE_CHECKING:
     help="Rate in Hz at which the signals are compared. [default: each reference's]",
 )
 @click.option("--stereo", is_flag=True, help="Keep two channels. [default: average them]")
-@click.option("--jobs", type=click.IntRange(min=1), help="Worker processes. [default: all cores]")
-@click.option(
-    "--engine",
-    type=click.Choice(["inline", "local"]),
-    default="local",
-    show_default=True,
-    help="A pool of processes, or this process.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=600.0,
-    show_default=True,
-    help="Seconds that one score may take.",
-)
+@engine_options
 @click.option("--retry-failed", is_flag=True, help="Compute scores again that failed before.")
 @format_option
 def score(
@@ -79,7 +65,7 @@ def score(
 
     Exactly one of RUN, --pairs, or --reference with --degraded.
     """
-    from bench.engines import available_cores, make_engine, pin_threads
+    from bench.engines import pin_threads
 
     pin_threads()
     from bench.commands.show import print_run
@@ -103,7 +89,7 @@ def score(
             locked(folder),
             Store(folder, create=given is not None) as store,
             progress_on_stderr() as progress,
-            make_engine(engine, jobs or available_cores()) as workers,
+            make_engine(engine, jobs) as workers,
         ):
             if given is None:
                 store.put_measures(map(measure_of, specs))

@@ -34,6 +34,7 @@ def list_weights(style: str) -> None:
                 "origin": found[1] if found else None,
                 "path": str(found[0]) if found else None,
                 "hub": source.hub or None,
+                "url": _url(source),
                 "licence": source.licence,
                 "size": source.size,
                 "accepts": source.accepts,
@@ -50,7 +51,10 @@ def list_weights(style: str) -> None:
                 str(row["weights"]),
                 f"{float(str(row['size'])) / 1e6:.0f}",
                 str(row["licence"]),
-                str(row["path"] or (f"hub: {row['hub']}" if row["hub"] else row["accepts"])),
+                str(
+                    row["path"]
+                    or (f"hub: {row['hub']}" if row["hub"] else row["url"] or row["accepts"])
+                ),
             )
             for row in listed
         ],
@@ -62,14 +66,19 @@ def list_weights(style: str) -> None:
 @weights.command("fetch")
 @click.argument("name")
 def fetch_weights(name: str) -> None:
-    """Fetch the weights of codec NAME from the hub, if they are not here yet."""
+    """Fetch the weights of codec NAME, if they are not here yet; what broke off is continued."""
     from codec_zoo.interface import CodecError
-    from codec_zoo.weights import resolve_weights
+    from codec_zoo.weights import fetch_weights as fetch
 
+    source = _source(name)
+    size, licence = f"about {source.size / 1e6:.0f} MB", f"licence: {source.licence}"
+    click.echo(f"{name}: {size}, {licence}", err=True)
     try:
-        found = resolve_weights(_source(name))
+        found = fetch(source, _show_progress)
     except CodecError as error:
         raise FailedError(str(error)) from error
+    finally:
+        click.echo(err=True)
     click.echo(f"{name}: {found.path} ({found.origin}, sha256 {found.sha256})")
 
 
@@ -114,6 +123,14 @@ def verify_weights() -> None:
             click.echo(f"{name}: ok ({found.origin}, sha256 {found.sha256})")
     if failed:
         raise FailedError("some weights cannot be used.")
+
+
+def _url(source: WeightsSource) -> str | None:
+    return source.files[0].url.rpartition("/")[0] if source.files else None
+
+
+def _show_progress(file: str, n_bytes: int) -> None:
+    click.echo(f"\r{file}: {n_bytes / 1e6:.1f} MB ", nl=False, err=True)
 
 
 def _sources() -> dict[str, WeightsSource]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from bench.metrics.mel_filters import mel_filterbank
 from bench.metrics.preconditions import check_length, check_mono, check_pair, check_sample_rate
+from bench.metrics.running_mean import RunningMean
 from bench.metrics.spectrum import power_spectra
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def compare_dac_mels(reference: Mels, degraded: Mels) -> float:
     """The distance of :func:`mel_dac` from the spectrograms of both signals."""
     total = 0.0
     for first, second in zip(reference, degraded, strict=True):
-        logarithmic = _Mean()
+        logarithmic = RunningMean()
         for difference in _log_differences(first, second):
             logarithmic.add(np.abs(difference))
         total += logarithmic.value / math.log(10)
@@ -135,7 +136,7 @@ def compare_audiotools_mels(reference: Mels, degraded: Mels) -> float:
     """The distance of :func:`mel_l1` from the spectrograms of both signals."""
     total = 0.0
     for first, second in zip(reference, degraded, strict=True):
-        logarithmic, raw = _Mean(), _Mean()
+        logarithmic, raw = RunningMean(), RunningMean()
         for x, y in zip(first, second, strict=True):
             logarithmic.add(np.abs(_log_difference(x, y)))
             raw.add(np.abs(x - y))
@@ -183,7 +184,7 @@ def compare_hilcodec_mels(reference: Mels, degraded: Mels) -> float:
     """The distance of :func:`mel_hilcodec` from the spectrograms of both signals."""
     total = 0.0
     for first, second in zip(reference, degraded, strict=True):
-        absolute, squared = _Mean(), _Mean()
+        absolute, squared = RunningMean(), RunningMean()
         for difference in _log_differences(first, second):
             absolute.add(np.abs(difference))
             squared.add(np.square(difference))
@@ -234,19 +235,3 @@ def _log_differences(
 def _log_difference(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     ratio = np.maximum(first, MEL_FLOOR) / np.maximum(second, MEL_FLOOR)
     return np.log(ratio, out=ratio)
-
-
-class _Mean:
-    """Mean over blocks, summed in float64."""
-
-    def __init__(self) -> None:
-        self._sum = 0.0
-        self._count = 0
-
-    def add(self, values: NDArray[np.float32]) -> None:
-        self._sum += float(values.sum(dtype=np.float64))
-        self._count += values.size
-
-    @property
-    def value(self) -> float:
-        return self._sum / self._count

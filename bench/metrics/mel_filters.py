@@ -47,7 +47,7 @@ def mel_filterbank(
     >>> weights.shape
     (64, 513)
     """
-    bins = np.linspace(0.0, sample_rate / 2, window_size // 2 + 1)
+    bins = np.arange(window_size // 2 + 1) * sample_rate / window_size
     edges = _mel_edges(sample_rate / 2, n_mels, scale)[:, np.newaxis]
     lower, center, upper = edges[:-2], edges[1:-1], edges[2:]
     triangles = np.minimum((bins - lower) / (center - lower), (upper - bins) / (upper - center))

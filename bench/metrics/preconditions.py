@@ -120,7 +120,15 @@ def check_level(signal: Signal, minimum: float, *, role: str) -> None:
     Raises:
         UndefinedMetricError: it is quieter.
     """
-    level = level_dbfs(signal)
+    check_measured_level(level_dbfs(signal), minimum, role=role)
+
+
+def check_measured_level(level: float, minimum: float, *, role: str) -> None:
+    """Accept a level in dBFS of at least ``minimum``.
+
+    Raises:
+        UndefinedMetricError: it is lower.
+    """
     if level < minimum:
         raise UndefinedMetricError(
             f"the {role} signal is silent or nearly so: {level:.1f} dBFS (RMS); "

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 GROUP = "codecbench.metrics"
+PERCEPTUAL = "codecbench[perceptual]"
 
 Direction = Literal["higher", "lower", "none"]
 
@@ -49,6 +50,7 @@ class MetricSpec:
             ``(signal, sample_rate) -> features``, so that a reference is analysed once.
         compare: ``module:name`` of ``(reference features, degraded features) -> float``, which
             returns what ``function`` does.
+        caveat: where it misleads, in a few words.
     """
 
     name: str
@@ -65,6 +67,7 @@ class MetricSpec:
     requires: str = ""
     features: str = ""
     compare: str = ""
+    caveat: str = ""
 
     def load(self) -> Callable[[Samples, Samples, int], float]:
         """The function.

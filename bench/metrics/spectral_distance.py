@@ -43,6 +43,32 @@ def lsd(reference: Samples, degraded: Samples, sample_rate: int) -> float:
     >>> round(lsd(noise, 10 * noise, 48000), 4)  # 20 dB are two decades
     2.0
     """
+    return _rms_log_difference(reference, degraded, sample_rate)
+
+
+def lsd_db(reference: Samples, degraded: Samples, sample_rate: int) -> float:
+    """Log-spectral distance in dB: ten times that of :func:`lsd`.
+
+    Range: 0 (equal) upwards; lower is better. Source: Gray and Markel (1976), "Distance measures
+    for speech processing", with the transform and the floor of :func:`lsd`.
+
+    Args:
+        reference: shape ``(channels, samples)``.
+        degraded: the same shape.
+        sample_rate: in Hz; the value depends on it, because the window is fixed in samples.
+
+    Raises:
+        ValueError: broken or unequally shaped signals.
+        UndefinedMetricError: 1024 samples or fewer.
+
+    >>> noise = np.random.default_rng(0).standard_normal((1, 4096)).astype(np.float32)
+    >>> round(lsd_db(noise, 10 * noise, 48000), 3)
+    20.0
+    """
+    return 10 * _rms_log_difference(reference, degraded, sample_rate)
+
+
+def _rms_log_difference(reference: Samples, degraded: Samples, sample_rate: int) -> float:
     check_pair(reference, degraded)
     check_length(reference.shape[-1], WINDOW_SIZE // 2 + 1, sample_rate)  # to mirror half a window
     total, n_frames = 0.0, 0

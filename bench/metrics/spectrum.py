@@ -20,39 +20,46 @@ BLOCK_SAMPLES = 1 << 17  # 512 KiB of windowed float32 frames
 
 
 def power_spectra(
-    signal: Samples, *, window_size: int, centered: bool
+    signal: Samples,
+    *,
+    window_size: int,
+    centered: bool,
+    hop: int | None = None,
+    fft_size: int | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     r"""Power spectra of a signal, block of frames by block of frames.
 
-    .. math:: P_{t,k} = \Bigl| \sum_n w_n x_{n + t N / 4} e^{-2 \pi i k n / N} \Bigr|^2
+    .. math:: P_{t,k} = \Bigl| \sum_n w_n x_{n + t H} e^{-2 \pi i k n / M} \Bigr|^2
 
-    with a periodic Hann window w of N samples and a hop of N / 4. Everything is float32, as in the
-    torch code that the spectral metrics come from.
+    with a periodic Hann window w of N samples in the middle of a frame of M samples, every H
+    samples. Everything is float32, as in the torch code that the spectral metrics come from.
 
     Args:
         signal: shape ``(channels, samples)``.
-        window_size: N, a multiple of four.
-        centered: whether to mirror N / 2 samples at both ends, so that frame t is centred on
-            sample t N / 4; this takes more than N / 2 samples. Otherwise frames start at the first
-            sample and an incomplete last one is left out; this takes N samples.
+        window_size: N, even.
+        centered: whether to mirror M / 2 samples at both ends, so that frame t is centred on
+            sample t H; this takes more than M / 2 samples. Otherwise frames start at the first
+            sample and an incomplete last one is left out; this takes M samples.
+        hop: H; a quarter of the window by default.
+        fft_size: M, even; the window's size by default.
 
     Yields:
-        Arrays of shape ``[channels, frames, bins]`` with N / 2 + 1 bins.
+        Arrays of shape ``[channels, frames, bins]`` with M / 2 + 1 bins.
     """
-    frames = _frames(np.asarray(signal, np.float32), window_size, centered=centered)
-    step = max(1, BLOCK_SAMPLES // window_size)
-    for start in range(0, frames.shape[1], step):
-        yield _power(frames[:, start : start + step])
-
-
-def _frames(signal: Samples, window_size: int, *, centered: bool) -> NDArray[np.float32]:
+    frame_size = fft_size or window_size
+    samples = np.asarray(signal, np.float32)
     if centered:
-        signal = np.pad(signal, ((0, 0), (window_size // 2, window_size // 2)), mode="reflect")
-    return sliding_window_view(signal, window_size, axis=-1)[:, :: window_size // 4]
+        edges = ((0, 0), (frame_size // 2, frame_size // 2))
+        samples = np.pad(samples, edges, mode="reflect")
+    frames = sliding_window_view(samples, frame_size, axis=-1)[:, :: hop or window_size // 4]
+    window = _hann(window_size, frame_size)
+    step = max(1, BLOCK_SAMPLES // frame_size)
+    for start in range(0, frames.shape[1], step):
+        yield _power(frames[:, start : start + step], window)
 
 
-def _power(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    spectra = scipy.fft.rfft(frames * _hann(frames.shape[-1]), axis=-1)
+def _power(frames: NDArray[np.float32], window: NDArray[np.float32]) -> NDArray[np.float32]:
+    spectra = scipy.fft.rfft(frames * window, axis=-1)
     squares = spectra.view(np.float32)
     squares *= squares
     power: NDArray[np.float32] = squares[..., ::2] + squares[..., 1::2]
@@ -60,6 +67,7 @@ def _power(frames: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @functools.cache
-def _hann(window_size: int) -> NDArray[np.float32]:
+def _hann(window_size: int, frame_size: int) -> NDArray[np.float32]:
     phase = 2 * np.pi * np.arange(window_size) / window_size
-    return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    window = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    return np.pad(window, (frame_size - window_size) // 2)

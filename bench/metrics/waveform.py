@@ -48,6 +48,30 @@ def mse(reference: Samples, degraded: Samples, sample_rate: int) -> float:
     return float(np.mean(np.square(_as_float64(reference) - degraded)))
 
 
+def waveform_l1(reference: Samples, degraded: Samples, sample_rate: int) -> float:
+    r"""Mean absolute error over all samples and channels, in full scale.
+
+    .. math:: \mathrm{L1} = \frac{1}{CN} \sum_{c,n} | x_{c,n} - y_{c,n} |
+
+    Range: 0 (equal) upwards. Source: Kumar et al. (2023), "High-Fidelity Audio Compression with
+    Improved RVQGAN", waveform distance of the evaluation, ``L1Loss()`` of descript-audiotools.
+
+    Args:
+        reference: x, shape ``(channels, samples)``.
+        degraded: y, the same shape.
+        sample_rate: in Hz; the value does not depend on it.
+
+    Raises:
+        ValueError: broken or unequally shaped signals.
+        UndefinedMetricError: no samples.
+
+    >>> waveform_l1(np.array([[0.5, -0.5]]), np.array([[0.25, -0.25]]), 48000)
+    0.25
+    """
+    check_pair(reference, degraded)
+    return float(np.mean(np.abs(_as_float64(reference) - degraded)))
+
+
 def snr(reference: Samples, degraded: Samples, sample_rate: int) -> float:
     r"""Signal-to-noise ratio of the whole signal, in dB.
 
@@ -107,7 +131,39 @@ def si_sdr(reference: Samples, degraded: Samples, sample_rate: int) -> float:
     check_pair(reference, degraded)
     check_mono(reference, degraded)
     check_not_silent(reference, degraded)
-    signal, estimate = _as_float64(reference[0]), _as_float64(degraded[0])
+    return _scale_invariant_ratio(_as_float64(reference[0]), _as_float64(degraded[0]))
+
+
+def si_sdr_dac(reference: Samples, degraded: Samples, sample_rate: int) -> float:
+    r"""Scale-invariant signal-to-distortion ratio as DAC's evaluation takes it, in dB.
+
+    The ratio of :func:`si_sdr` after the mean is removed from both signals, with all channels
+    joined end to end. Range: open; higher is better. Undefined as :func:`si_sdr`. Source: Kumar et
+    al. (2023), "High-Fidelity Audio Compression with Improved RVQGAN", evaluation;
+    ``SISDRLoss()`` of descript-audiotools 0.7.4, with the sign turned.
+
+    Args:
+        reference: x, shape ``(channels, samples)``.
+        degraded: y, the same shape.
+        sample_rate: in Hz; the value does not depend on it.
+
+    Raises:
+        ValueError: broken or unequally shaped signals.
+        UndefinedMetricError: see above.
+
+    >>> si_sdr_dac(np.array([[0.5, -0.5, 0, 0]]), np.array([[0.25, -0.25, 0.025, -0.025]]), 48000)
+    20.0
+    """
+    check_pair(reference, degraded)
+    signal, estimate = (
+        samples - samples.mean()
+        for samples in (_as_float64(reference).ravel(), _as_float64(degraded).ravel())
+    )
+    check_not_silent(signal, estimate)
+    return _scale_invariant_ratio(signal, estimate)
+
+
+def _scale_invariant_ratio(signal: NDArray[np.float64], estimate: NDArray[np.float64]) -> float:
     target = (estimate @ signal) / (signal @ signal) * signal
     if target @ target <= FLOAT32_RESOLUTION**2 * (estimate @ estimate):
         raise UndefinedMetricError(

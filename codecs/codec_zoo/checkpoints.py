@@ -46,6 +46,31 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def load_parts(path: Path) -> dict[str, dict[str, Tensor]]:
+    """State dictionaries by the name of their part, from a torch file that holds several.
+
+    The parts lie at the top of the file or under ``model``. Entries that hold no tensors, such as
+    step counts, are left out, and so is what an optimizer keeps. No code in the file is run.
+
+    Raises:
+        WeightsError: the file is missing, cut off, damaged, or has no parts with tensors.
+    """
+    checkpoint = {} if _is_safetensors(path) else _load_torch(path)
+    inner = checkpoint.get("model")
+    parts = {}
+    for part, state in (inner if isinstance(inner, dict) else checkpoint).items():
+        if isinstance(state, dict):
+            tensors = {str(k): v for k, v in state.items() if isinstance(v, torch.Tensor)}
+            if tensors:
+                parts[str(part)] = tensors
+    if not parts:
+        raise WeightsError(
+            f"{path} holds no parts (it has: {', '.join(sorted(map(str, checkpoint))[:5])}); "
+            "a checkpoint with one state dictionary per part expected."
+        )
+    return parts
+
+
 def load_metadata(path: Path) -> dict[str, str]:
     """The text that a safetensors file carries beside its tensors; empty for a torch file.
 

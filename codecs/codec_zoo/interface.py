@@ -79,7 +79,6 @@ class CodecInfo:
         streamable: whether it can run frame by frame.
         kind: ``codec``, or ``vocoder`` where no bits are sent.
         trained_by: who trained the weights; empty where there are none.
-        preview: whether its quality is known to be short of the published one.
     """
 
     name: str
@@ -96,7 +95,6 @@ class CodecInfo:
     streamable: bool = False
     kind: CodecKind = "codec"
     trained_by: str = ""
-    preview: bool = False
 
     def offered_bitrates(self) -> str:
         """The offered bitrates in kbit/s, for messages."""
@@ -155,6 +153,62 @@ class NeuralCodec(Codec, Protocol):
 
     def modules(self) -> Mapping[str, nn.Module]:
         """The parts under the names ``encoder``, ``quantizer`` and ``decoder``."""
+        ...
+
+
+class StreamEncoder(Protocol):
+    """One stream of audio on its way into packets; it remembers what came before."""
+
+    def push(self, samples: Samples) -> list[bytes]:
+        """Packets, one per frame, of the next audio ``(channels, n * frame_size)``.
+
+        Raises:
+            CodecError: the audio is not a whole number of frames, or does not fit the codec.
+        """
+        ...
+
+    def flush(self) -> list[bytes]:
+        """Packets of what was held back; the stream ends."""
+        ...
+
+
+class StreamDecoder(Protocol):
+    """One stream of packets on its way into audio; it remembers what came before."""
+
+    def push(self, packet: bytes | None) -> Samples:
+        """Audio ``(channels, samples)`` of the next packet; none stands for one that was lost.
+
+        Raises:
+            BitstreamError: the packet is damaged.
+        """
+        ...
+
+    def flush(self) -> Samples:
+        """Audio that was held back; the stream ends."""
+        ...
+
+
+@runtime_checkable
+class StreamingCodec(Codec, Protocol):
+    """A codec that also works frame by frame, with the result of coding all at once.
+
+    Audio that is no whole number of frames is to be completed with zeros by who sends it.
+    """
+
+    def stream_encoder(self, bitrate: int) -> StreamEncoder:
+        """A new stream of audio at ``bitrate`` bit/s.
+
+        Raises:
+            UnsupportedBitrateError: ``bitrate`` is not offered.
+        """
+        ...
+
+    def stream_decoder(self, bitrate: int) -> StreamDecoder:
+        """A new stream of packets at ``bitrate`` bit/s.
+
+        Raises:
+            UnsupportedBitrateError: ``bitrate`` is not offered.
+        """
         ...
 
 

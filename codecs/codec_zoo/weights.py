@@ -7,19 +7,25 @@ folder of codecbench. In it, ``<name>`` is a folder or ``<name>.<suffix>`` a fil
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
 import os
 import shutil
 import tempfile
+import zipfile
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from codec_zoo.interface import CodecError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LOGGER = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
@@ -35,6 +41,21 @@ class WeightsNotFoundError(CodecError):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file that is published under a URL.
+
+    Attributes:
+        url: where it is.
+        name: what it is called here.
+        sha256: hash of its content, as hexadecimal.
+    """
+
+    url: str
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class WeightsSource:
     """Where the weights of one codec come from.
 
@@ -43,7 +64,9 @@ class WeightsSource:
         licence: licence of the weights.
         size: size of the download in bytes, about.
         hub: repository on the Hugging Face hub that transformers loads, if there is one.
+        files: files to be fetched by URL into one folder, if there are any.
         bundled: file inside the package ``codec_zoo`` that is shipped, if there is one.
+        bundled_preview: whether that file's quality is known to be short of the published one.
         accepts: what the codec's loader takes, for messages.
     """
 
@@ -51,7 +74,9 @@ class WeightsSource:
     licence: str
     size: int
     hub: str = ""
+    files: tuple[RemoteFile, ...] = ()
     bundled: str = ""
+    bundled_preview: bool = False
     accepts: str = "a checkpoint file"
 
 
@@ -94,6 +119,11 @@ def find_weights(source: WeightsSource) -> tuple[Path, str] | None:
     return (snapshot, f"hub:{source.hub}") if snapshot else None
 
 
+def is_preview(source: WeightsSource | None, origin: str) -> bool:
+    """Whether weights of that origin are known to be short of the published quality."""
+    return source is not None and source.bundled_preview and origin == "bundled"
+
+
 def resolve_weights(source: WeightsSource) -> WeightsFile:
     """Find the weights, or fetch them from the hub, and check them against the manifest.
 
@@ -114,26 +144,61 @@ def resolve_weights(source: WeightsSource) -> WeightsFile:
     return WeightsFile(path=path, sha256=digest, origin=origin)
 
 
+def fetch_weights(source: WeightsSource, report: Callable[[str, int], None]) -> WeightsFile:
+    """Find the weights, or fetch them from the hub or by URL.
+
+    Args:
+        source: where they come from.
+        report: told the name of a file and how many of its bytes are here.
+
+    Raises:
+        WeightsNotFoundError: they are nowhere, and cannot be fetched.
+        WeightsError: they differ from what was imported.
+    """
+    if not source.files or find_weights(source):
+        return resolve_weights(source)
+    from codec_zoo.downloads import DownloadError, download
+
+    incoming = weights_folder() / f".incoming-{source.name}"
+    for file in source.files:
+        try:
+            download(file, incoming, functools.partial(report, file.name))
+        except DownloadError as error:
+            raise WeightsNotFoundError(
+                f"no weights for {source.name}: {error} On a machine without a network run "
+                f"{_import_hint(source)}."
+            ) from error
+    found = import_weights(source, incoming)
+    shutil.rmtree(incoming)
+    return found
+
+
 def import_weights(source: WeightsSource, path: Path) -> WeightsFile:
     """Copy a file or folder into the weights folder and record its hash.
 
+    An archive called ``*.zip`` is unpacked and counts as a folder.
+
     Raises:
         WeightsNotFoundError: ``path`` does not exist.
+        WeightsError: it is an archive that cannot be unpacked.
     """
     if not path.exists():
         raise WeightsNotFoundError(f"{path} does not exist; {source.accepts} expected.")
     folder = weights_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    for old in [folder / source.name, *folder.glob(f"{source.name}.*")]:
-        shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         if path.is_dir():
             target = folder / source.name
             shutil.copytree(path, Path(scratch, "copy"))
+        elif path.suffix == ".zip":
+            target = folder / source.name
+            _unpack(path, Path(scratch, "copy"))
         else:
             target = folder / f"{source.name}{path.suffix}"
             shutil.copyfile(path, Path(scratch, "copy"))
         digest = sha256_of(Path(scratch, "copy"))
+        for old in [folder / source.name, *folder.glob(f"{source.name}.*")]:
+            shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
         Path(scratch, "copy").rename(target)
     manifest = _read_manifest() | {source.name: digest}
     written = folder / f"{MANIFEST}.new"
@@ -151,6 +216,14 @@ def sha256_of(path: Path) -> str:
     for child in sorted(child for child in path.rglob("*") if child.is_file()):
         digest.update(f"{child.relative_to(path).as_posix()}\n{sha256_of(child)}\n".encode())
     return digest.hexdigest()
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(folder)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"{archive} cannot be unpacked ({error}); get it again.") from error
 
 
 def _read_manifest() -> dict[str, str]:
@@ -172,8 +245,17 @@ def _hub_snapshot(repository: str) -> Path | None:
     return max(complete, key=lambda path: path.stat().st_mtime, default=None)
 
 
+def _import_hint(source: WeightsSource) -> str:
+    return f"`bench weights import {source.name} PATH` with {source.accepts}"
+
+
 def _fetch(source: WeightsSource) -> tuple[Path, str]:
-    import_hint = f"`bench weights import {source.name} PATH` with {source.accepts}"
+    import_hint = _import_hint(source)
+    if source.files:
+        raise WeightsNotFoundError(
+            f"no weights for {source.name}: run `bench weights fetch {source.name}` "
+            f"(licence {source.licence}), or {import_hint}."
+        )
     if not source.hub:
         raise WeightsNotFoundError(f"no weights for {source.name}: run {import_hint}.")
     try:

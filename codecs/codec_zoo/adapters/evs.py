@@ -11,34 +11,14 @@ source-controlled variable rate, which the encoder codes only with discontinuous
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from codec_zoo.adapters.programs import find_program
+from codec_zoo.adapters.evs_programs import DECODER, ENCODER, VARIABLE_BITRATE, find_evs_program
 from codec_zoo.interface import CodecEntry, CodecInfo
 
 if TYPE_CHECKING:
     from codec_zoo.interface import Codec
     from codec_zoo.weights import WeightsFile
-
-ENCODER = "EVS_cod"
-DECODER = "EVS_dec"
-VARIABLE_BITRATE = 5_900  # bit/s, on average
-INSTRUCTIONS = (
-    "Download the C code of 3GPP TS 26.443 (floating point) or TS 26.442 (fixed point) from "
-    "www.3gpp.org, run `make` in its folder c-code, and set CODECBENCH_EVS to that folder."
-)
-
-
-def find_evs_program(name: str) -> Path:
-    """Path of ``EVS_cod`` or ``EVS_dec``.
-
-    Raises:
-        ProgramNotFoundError: it is not there; the message says how to get and build it.
-    """
-    folder = os.environ.get("CODECBENCH_EVS")
-    return find_program(name, Path(folder).expanduser() if folder else None, INSTRUCTIONS)
 
 
 def _check() -> None:

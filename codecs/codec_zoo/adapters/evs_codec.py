@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codec_zoo.adapters.boundary import check_bitstream, check_samples
-from codec_zoo.adapters.evs import (
-    DECODER,
-    ENCODER,
-    VARIABLE_BITRATE,
-    find_evs_program,
-)
+from codec_zoo.adapters.evs_programs import DECODER, ENCODER, VARIABLE_BITRATE, find_evs_program
 from codec_zoo.adapters.g192 import pack_g192, unpack_g192
 from codec_zoo.adapters.programs import ProgramFailedError, read_output, run_program
 from codec_zoo.adapters.sixteen_bit import from_int16, to_int16

@@ -11,12 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
 
     from codec_zoo.bitstream import Bitstream
     from codec_zoo.interface import Codec
     from codec_zoo.models.hilcodec.network import HilCodec
     from codec_zoo.samples import Samples
+    from codec_zoo.streaming import (
+        Backend,
+        CodeDecoder,
+        CodeEncoder,
+        PartName,
+        StreamFunction,
+    )
     from codec_zoo.weights import WeightsFile
 
 SAMPLE_RATE = 24_000
@@ -77,6 +86,56 @@ class HilCodecAdapter:
             waveform = self._network.decoder(latents)[0, :, : bitstream.n_samples]
         decoded: Samples = waveform.cpu().numpy()
         return decoded
+
+    def stream_encoder(self, bitrate: int) -> CodeEncoder:
+        """A stream of audio: one packet per frame of 320 samples, equal to :meth:`encode`."""
+        import torch
+
+        from codec_zoo.models.hilcodec.streaming import streaming_copy
+        from codec_zoo.streaming import CodeEncoder
+
+        self.info.check_bitrate(bitrate)
+        encoder = streaming_copy(self._network.encoder)
+
+        def encode(samples: Samples) -> NDArray[np.int64]:
+            with torch.inference_mode():
+                latents = encoder(torch.tensor(samples, device=self._device)[None])
+                codes = self._network.quantizer.encode(latents, bitrate // BITRATE_PER_CODEBOOK)
+            found: NDArray[np.int64] = codes[0].cpu().numpy()
+            return found
+
+        return CodeEncoder(self.info, encode)
+
+    def stream_decoder(self, bitrate: int) -> CodeDecoder:
+        """A stream of packets, equal to :meth:`decode`; a lost one repeats the codes before it."""
+        import torch
+
+        from codec_zoo.models.hilcodec.streaming import streaming_copy
+        from codec_zoo.streaming import CodeDecoder
+
+        self.info.check_bitrate(bitrate)
+        decoder = streaming_copy(self._network.decoder)
+
+        def decode(codes: NDArray[np.int64]) -> Samples:
+            with torch.inference_mode():
+                indices = torch.tensor(codes, device=self._device)[None]
+                waveform = decoder(self._network.quantizer.decode(indices))[0]
+            decoded: Samples = waveform.cpu().numpy()
+            return decoded
+
+        return CodeDecoder(self.info, bitrate // BITRATE_PER_CODEBOOK, decode)
+
+    def stream_parts(
+        self, bitrate: int, *, chunk_frames: int, backend: Backend, threads: int
+    ) -> Mapping[PartName, StreamFunction]:
+        """Encoder, encoder with quantizer, and decoder as functions of one chunk."""
+        from codec_zoo.models.hilcodec.stream_parts import onnx_parts, torch_parts
+
+        self.info.check_bitrate(bitrate)
+        n_codebooks = bitrate // BITRATE_PER_CODEBOOK
+        if backend == "torch":
+            return torch_parts(self._network, n_codebooks, threads)
+        return onnx_parts(self._network, n_codebooks, chunk_frames, threads)
 
     def modules(self) -> Mapping[str, nn.Module]:
         """Encoder, quantizer and decoder."""
@@ -162,15 +221,18 @@ def _entry(name: str, n_codebooks: int, *, bundled: str = "", size: int) -> Code
         paper=PAPER,
         frame_size=FRAME_SIZE,
         codebooks=Codebooks(n_codebooks, CODEBOOK_SIZE),
+        streamable=True,
+        trained_by="codecbench" if bundled else "the authors",
     )
     return CodecEntry(
         info=info,
         build=lambda weights, device: _build(info, weights, device),
         weights=WeightsSource(
             name=name,
-            licence="see the file's metadata" if bundled else "MIT (published checkpoint)",
+            licence="Apache-2.0 (bundled), MIT (published)" if bundled else "MIT (published)",
             size=size,
             bundled=bundled,
+            bundled_preview=bool(bundled),  # a short training of a small network
             accepts="a published HILCodec checkpoint (NNNNN.pth) or a safetensors export",
         ),
         requires="codecbench[neural]",

@@ -1,0 +1,1 @@
+"""What a codec costs: parameters, MACs, latency and memory, beside published figures."""

@@ -1,0 +1,239 @@
+"""How fast codecs stream: chunk by chunk, passes interleaved, beside a reference workload."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.streaming_reference import ReferenceWorkload, timed
+from codec_zoo.interface import CodecError
+from codec_zoo.streaming import PartwiseStreams, check_whole_frames
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from codec_zoo.interface import Codec
+    from codec_zoo.streaming import Backend, StreamFunction
+
+SEED = 0
+LEVEL = 0.05  # standard deviation of the noise that is coded
+WARM_UP = 8  # chunks that are not timed
+BLOCK = 4  # chunks between two runs of the reference
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPart:
+    """One part of a codec, ready to take chunks.
+
+    Attributes:
+        codec: the codec's name.
+        part: ``encoder``, ``encoder+quantizer`` or ``decoder``.
+        backend: what runs it.
+        push: processes a chunk.
+        chunks: inputs, used in turn.
+        chunk_samples: audio samples per chunk.
+        chunk_seconds: its duration.
+    """
+
+    codec: str
+    part: str
+    backend: str
+    push: StreamFunction
+    chunks: tuple[NDArray[Any], ...]  # audio or codes
+    chunk_samples: int
+    chunk_seconds: float
+
+
+@dataclass(slots=True)
+class _Passes:
+    """What was measured of one part: a value per pass, and the latency of each chunk."""
+
+    cpu: list[float] = field(default_factory=list)  # s per second of audio
+    wall: list[float] = field(default_factory=list)
+    ratio: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)  # s
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpeed:
+    """Speed of one part.
+
+    Attributes:
+        codec: the codec's name.
+        part: ``encoder``, ``encoder+quantizer`` or ``decoder``.
+        backend: what ran it.
+        chunk_samples: audio samples per chunk.
+        rtf_cpu: seconds of audio per second of CPU time, median over the passes; above 1 is faster
+            than real time.
+        rtf_cpu_low: the slowest pass.
+        rtf_cpu_high: the fastest pass.
+        rtf_wall: seconds of audio per second of wall time, median over the passes.
+        p50_ms: median wall time of a chunk.
+        p95_ms: its 95th percentile.
+        p99_ms: its 99th percentile.
+        max_ms: the longest.
+        jitter_ms: mean difference between the wall times of chunks in succession.
+        late_share: share of the chunks that took longer than they last.
+        reference_ratio: CPU time of a second of audio over that of the reference workload beside
+            it, median over the passes.
+        reference_ratio_spread: coefficient of variation of that ratio over the passes; none where
+            there is one pass.
+        n_chunks: chunks timed.
+        n_passes: passes.
+    """
+
+    codec: str
+    part: str
+    backend: str
+    chunk_samples: int
+    rtf_cpu: float
+    rtf_cpu_low: float
+    rtf_cpu_high: float
+    rtf_wall: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    jitter_ms: float
+    late_share: float
+    reference_ratio: float
+    reference_ratio_spread: float | None
+    n_chunks: int
+    n_passes: int
+
+
+def stream_parts(
+    codec: Codec,
+    *,
+    seconds: float,
+    chunk_samples: int | None = None,
+    backend: Backend = "onnx",
+    threads: int = 1,
+) -> list[StreamPart]:
+    """The parts of a codec at its highest default bitrate, and noise for them to work on.
+
+    Args:
+        codec: the codec, trained or not.
+        seconds: audio per pass.
+        chunk_samples: samples per push; one frame by default.
+        backend: what runs the parts.
+        threads: threads that it may use.
+
+    Raises:
+        CodecError: the codec does not stream, or the chunk is no whole number of frames.
+    """
+    info = codec.info
+    if not isinstance(codec, PartwiseStreams):
+        raise CodecError(
+            f"{info.name} cannot stream: its adapter codes whole items and keeps no state "
+            "between frames."
+        )
+    size = info.frame_size if chunk_samples is None else chunk_samples
+    check_whole_frames(info, size)
+    frames = size // info.frame_size
+    functions = codec.stream_parts(
+        max(info.default_bitrates), chunk_frames=frames, backend=backend, threads=threads
+    )
+    n_chunks = max(1, round(seconds * info.sample_rate / size))
+    rng = np.random.default_rng(SEED)
+    shape = (1, info.channels[0], size)
+    audio = [(LEVEL * rng.standard_normal(shape)).astype(np.float32) for _ in range(n_chunks)]
+    codes = [functions["encoder+quantizer"](chunk) for chunk in audio]
+    return [
+        StreamPart(
+            codec=info.name,
+            part=part,
+            backend=backend,
+            push=push,
+            chunks=tuple(codes if part == "decoder" else audio),
+            chunk_samples=size,
+            chunk_seconds=size / info.sample_rate,
+        )
+        for part, push in functions.items()
+    ]
+
+
+def measure_streams(
+    parts: Sequence[StreamPart],
+    *,
+    n_passes: int,
+    on_pass: Callable[[], None] = lambda: None,
+) -> list[StreamSpeed]:
+    """Time all parts, one pass of each after the other, and that several times.
+
+    Args:
+        parts: what is timed.
+        n_passes: passes over all parts.
+        on_pass: called after each of them.
+
+    Raises:
+        ValueError: there are no passes.
+    """
+    if n_passes < 1:
+        raise ValueError(f"{n_passes} passes asked for; 1 or more expected.")
+    reference = ReferenceWorkload()
+    reference()
+    for part in parts:
+        for chunk in part.chunks[:WARM_UP]:
+            part.push(chunk)
+    measured = [_Passes() for _ in parts]
+    for _ in range(n_passes):
+        for part, passes in zip(parts, measured, strict=True):
+            _run_pass(part, passes, reference)
+        on_pass()
+    return [_speed(part, passes) for part, passes in zip(parts, measured, strict=True)]
+
+
+def _run_pass(part: StreamPart, passes: _Passes, reference: ReferenceWorkload) -> None:
+    """All chunks, and the reference before them and after every few."""
+    references = [timed(reference).cpu]
+    cpu = wall = 0.0
+    for number, chunk in enumerate(part.chunks, start=1):
+        began, began_cpu = time.perf_counter(), time.process_time()
+        part.push(chunk)
+        cpu += time.process_time() - began_cpu
+        latency = time.perf_counter() - began
+        wall += latency
+        passes.latencies.append(latency)
+        if number % BLOCK == 0:
+            references.append(timed(reference).cpu)
+    audio = len(part.chunks) * part.chunk_seconds
+    passes.cpu.append(cpu / audio)
+    passes.wall.append(wall / audio)
+    passes.ratio.append(cpu / audio / statistics.fmean(references))
+
+
+def _speed(part: StreamPart, passes: _Passes) -> StreamSpeed:
+    latencies = 1000 * np.array(passes.latencies)
+    p50, p95, p99 = (float(value) for value in np.percentile(latencies, (50, 95, 99)))
+    return StreamSpeed(
+        codec=part.codec,
+        part=part.part,
+        backend=part.backend,
+        chunk_samples=part.chunk_samples,
+        rtf_cpu=1 / statistics.median(passes.cpu),
+        rtf_cpu_low=1 / max(passes.cpu),
+        rtf_cpu_high=1 / min(passes.cpu),
+        rtf_wall=1 / statistics.median(passes.wall),
+        p50_ms=p50,
+        p95_ms=p95,
+        p99_ms=p99,
+        max_ms=float(latencies.max()),
+        jitter_ms=float(np.abs(np.diff(latencies)).mean()),
+        late_share=float((latencies > 1000 * part.chunk_seconds).mean()),
+        reference_ratio=statistics.median(passes.ratio),
+        reference_ratio_spread=_variation(passes.ratio),
+        n_chunks=latencies.size,
+        n_passes=len(passes.cpu),
+    )
+
+
+def _variation(values: Sequence[float]) -> float | None:
+    if len(values) < 2:
+        return None
+    return statistics.stdev(values) / statistics.fmean(values)

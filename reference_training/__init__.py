@@ -1,0 +1,1 @@
+"""Training of HILCodec: data, losses, trainer, export."""
