@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 demo: $(VENV)/installed
 	$(BIN)/bench run --out runs/demo \
-	  --codecs pcm@384,opus@6,opus@12,opus@24,mp3@32,aac@32,amr-nb@12.2
+	  --codecs pcm@384,opus@6,opus@12,opus@24,mp3@32,aac@32,amr-nb@12.2,hilcodec@3,hilcodec@6
 	@echo "Results: runs/demo (run.sqlite, run.json, audio/, bitstreams/)."
 	@echo "Again: $(BIN)/bench show runs/demo --by-category"
 

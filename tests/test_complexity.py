@@ -7,27 +7,30 @@ import io
 import json
 
 import pytest
-import torch
-from click.testing import CliRunner
-from torch import nn
-from torch.nn import functional
 
-from bench.cli import main
-from bench.complexity.context import measure_context
-from bench.complexity.counter import (
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from click.testing import CliRunner  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from bench.cli import main  # noqa: E402
+from bench.complexity.context import measure_context  # noqa: E402
+from bench.complexity.counter import (  # noqa: E402
     OperatorCounter,
     UncountedOperatorError,
     check_all_counted,
 )
-from bench.complexity.measurement import Complexity, measure
-from bench.complexity.process import row_of
-from bench.complexity.published import published_costs
-from codec_zoo.adapters.audiodec import AUDIODEC
-from codec_zoo.adapters.dac import DAC_24KHZ
-from codec_zoo.adapters.encodec import ENCODEC_24KHZ
-from codec_zoo.adapters.hificodec import HIFICODEC
-from codec_zoo.adapters.hilcodec import HILCODEC
-from codec_zoo.interface import CodecError
+from bench.complexity.measurement import Complexity, measure  # noqa: E402
+from bench.complexity.process import row_of  # noqa: E402
+from bench.complexity.published import published_costs  # noqa: E402
+from codec_zoo.adapters.audiodec import AUDIODEC  # noqa: E402
+from codec_zoo.adapters.dac import DAC_24KHZ  # noqa: E402
+from codec_zoo.adapters.encodec import ENCODEC_24KHZ  # noqa: E402
+from codec_zoo.adapters.hificodec import HIFICODEC  # noqa: E402
+from codec_zoo.adapters.hilcodec import HILCODEC  # noqa: E402
+from codec_zoo.interface import CodecError  # noqa: E402
 
 ENTRIES = {
     "hilcodec": HILCODEC,

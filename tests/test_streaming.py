@@ -8,17 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import load_file
 
-from codec_zoo.adapters.hilcodec import HILCODEC, HilCodecAdapter
-from codec_zoo.bitstream import BitstreamError
-from codec_zoo.interface import CodecError, StreamingCodec, UnsupportedBitrateError
-from codec_zoo.models.hilcodec.config import HilCodecConfig
-from codec_zoo.models.hilcodec.initialisation import initialise
-from codec_zoo.models.hilcodec.network import HilCodec, load_weights
-from codec_zoo.models.hilcodec.streaming import streaming_copy
-from codec_zoo.streaming import stream_roundtrip
+torch = pytest.importorskip("torch")
+
+from safetensors.torch import load_file  # noqa: E402
+
+from codec_zoo.adapters.hilcodec import HILCODEC, HilCodecAdapter  # noqa: E402
+from codec_zoo.bitstream import BitstreamError  # noqa: E402
+from codec_zoo.interface import CodecError, StreamingCodec, UnsupportedBitrateError  # noqa: E402
+from codec_zoo.models.hilcodec.config import HilCodecConfig  # noqa: E402
+from codec_zoo.models.hilcodec.initialisation import initialise  # noqa: E402
+from codec_zoo.models.hilcodec.network import HilCodec, load_weights  # noqa: E402
+from codec_zoo.models.hilcodec.streaming import streaming_copy  # noqa: E402
+from codec_zoo.streaming import stream_roundtrip  # noqa: E402
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 VECTORS = SHARED / "vectors" / "hilcodec_music"

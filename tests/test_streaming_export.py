@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
-from codec_zoo.models.hilcodec.config import HilCodecConfig
-from codec_zoo.models.hilcodec.export import (
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from torch import nn  # noqa: E402
+
+from codec_zoo.models.hilcodec.config import HilCodecConfig  # noqa: E402
+from codec_zoo.models.hilcodec.export import (  # noqa: E402
     ExportError,
     decoder_graph,
     dequantizer_graph,
     encoder_graph,
     quantizer_graph,
 )
-from codec_zoo.models.hilcodec.fast_export import FastLayers
-from codec_zoo.models.hilcodec.initialisation import initialise
-from codec_zoo.models.hilcodec.network import HilCodec
-from codec_zoo.models.hilcodec.plain_export import PlainLayers
-from codec_zoo.models.hilcodec.spectral_kernels import fourier_kernels
-from codec_zoo.streaming_session import StreamSession
+from codec_zoo.models.hilcodec.fast_export import FastLayers  # noqa: E402
+from codec_zoo.models.hilcodec.initialisation import initialise  # noqa: E402
+from codec_zoo.models.hilcodec.network import HilCodec  # noqa: E402
+from codec_zoo.models.hilcodec.plain_export import PlainLayers  # noqa: E402
+from codec_zoo.models.hilcodec.spectral_kernels import fourier_kernels  # noqa: E402
+from codec_zoo.streaming_session import StreamSession  # noqa: E402
 
 HOP = 320
 N_FRAMES = 12

@@ -7,20 +7,24 @@ import time
 
 import numpy as np
 import pytest
-import torch
-from click.testing import CliRunner
 
-from bench.cli import main
-from bench.engines import THREAD_VARIABLES, available_cores
-from bench.streaming import StreamPart, measure_streams, stream_parts
-from bench.streaming_reference import ReferenceWorkload, timed, waiting_share
-from codec_zoo.adapters.hilcodec import HILCODEC, HilCodecAdapter
-from codec_zoo.adapters.pcm import PCM
-from codec_zoo.interface import CodecError
-from codec_zoo.models.hilcodec.config import HilCodecConfig
-from codec_zoo.models.hilcodec.initialisation import initialise
-from codec_zoo.models.hilcodec.network import HilCodec
-from codec_zoo.streaming import PartwiseStreams
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from click.testing import CliRunner  # noqa: E402
+
+from bench.cli import main  # noqa: E402
+from bench.engines import THREAD_VARIABLES, available_cores  # noqa: E402
+from bench.streaming import StreamPart, measure_streams, stream_parts  # noqa: E402
+from bench.streaming_reference import ReferenceWorkload, timed, waiting_share  # noqa: E402
+from codec_zoo.adapters.hilcodec import HILCODEC, HilCodecAdapter  # noqa: E402
+from codec_zoo.adapters.pcm import PCM  # noqa: E402
+from codec_zoo.interface import CodecError  # noqa: E402
+from codec_zoo.models.hilcodec.config import HilCodecConfig  # noqa: E402
+from codec_zoo.models.hilcodec.initialisation import initialise  # noqa: E402
+from codec_zoo.models.hilcodec.network import HilCodec  # noqa: E402
+from codec_zoo.streaming import PartwiseStreams  # noqa: E402
 
 PARTS = ["encoder", "encoder+quantizer", "decoder"]
 KEYS = {
