@@ -1,4 +1,4 @@
-"""Networks of our own with weights in them: official ones, checked by name and shape, or none."""
+"""Networks with weights in them: official ones, checked by name and shape, or untrained ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 from codec_zoo.weights import WeightsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from torch import Tensor
@@ -55,7 +55,7 @@ def load_weights(network: nn.Module, state: Mapping[str, Tensor], path: Path) ->
     given = {_own_name(name): tensor for name, tensor in state.items()}
     expected = network.state_dict()
     faults = [
-        f"{_some(names)} {fault}"
+        f"{some(names)} {fault}"
         for names, fault in (
             (sorted(expected.keys() - given.keys()), "missing"),
             (sorted(given.keys() - expected.keys()), "unknown"),
@@ -83,6 +83,7 @@ def _own_name(name: str) -> str:
     return re.sub(r"\bweight_v$", "parametrizations.weight.original1", name)
 
 
-def _some(names: list[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """The first few names and how many more there are, for messages."""
     more = f" and {len(names) - N_EXAMPLES} more" if len(names) > N_EXAMPLES else ""
     return ", ".join(names[:N_EXAMPLES]) + more

@@ -14,6 +14,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from codec_zoo.checkpoints import load_state_dict
+from codec_zoo.loading import load_weights, some, untrained
 from codec_zoo.weights import WeightsError
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
 
     from codec_zoo.weights import WeightsFile
 
-UNTRAINED_SEED = 0
 CODEBOOK_BUFFERS = (".embed", ".embed_avg", ".embed_sum")
-N_EXAMPLES = 3  # tensors named in a message
 
 Model = TypeVar("Model", bound=PreTrainedModel)
 Config = PreTrainedConfig
@@ -65,7 +64,7 @@ def build_model(
             model = _from_folder(model_class, weights.path)
         elif from_official is not None:
             model = _untrained(model_class, config)
-            _fill(model, from_official(load_state_dict(weights.path)), weights.path)
+            load_weights(model, from_official(load_state_dict(weights.path)), weights.path)
         else:
             raise WeightsError(
                 f"{weights.path} is a file; a folder with config.json and model.safetensors "
@@ -95,14 +94,15 @@ def _prepare(model: nn.Module, device: str) -> None:
 
 
 def _untrained(model_class: type[Model], config: Config) -> Model:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(UNTRAINED_SEED)
+    def build() -> Model:
         model = model_class(config)
         for name, buffer in model.named_buffers():
             # The library leaves codebooks at zero; then every code would be the same.
             if name.endswith(CODEBOOK_BUFFERS):
                 nn.init.normal_(buffer)
-    return model
+        return model
+
+    return untrained(build)
 
 
 def _check_config(expected: Config, folder: Path, must_agree: Sequence[str]) -> None:
@@ -159,31 +159,5 @@ def _from_folder(model_class: type[Model], folder: Path) -> Model:
     model, report = loaded
     # The library fills what is missing with random numbers and goes on.
     if missing := sorted(report["missing_keys"]):
-        raise WeightsError(f"the weights in {folder} are incomplete: {_some(missing)} missing.")
+        raise WeightsError(f"the weights in {folder} are incomplete: {some(missing)} missing.")
     return model
-
-
-def _fill(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    expected = model.state_dict()
-    missing = sorted(expected.keys() - state.keys())
-    foreign = sorted(state.keys() - expected.keys())
-    resized = sorted(
-        name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape
-    )
-    faults = [
-        f"{_some(names)} {fault}"
-        for names, fault in (
-            (missing, "missing"),
-            (foreign, "unknown"),
-            (resized, "of other shape"),
-        )
-        if names
-    ]
-    if faults:
-        raise WeightsError(f"{path} is no checkpoint of this model: {'; '.join(faults)}.")
-    model.load_state_dict(state)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - N_EXAMPLES} more" if len(names) > N_EXAMPLES else ""
-    return ", ".join(names[:N_EXAMPLES]) + more
