@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -38,8 +39,9 @@ class Team:
         return self.rank == 0
 
     def leave(self) -> None:
-        """End the connections of a team."""
+        """End the connections of a team, when all of it has come here."""
         if self.size > 1:
+            distributed.barrier()
             distributed.destroy_process_group()
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -110,3 +112,8 @@ def _member(
     }
     torch.set_num_threads(1)
     work(argument)
+    # Taking the interpreter down can destroy a thread of torch that still runs, which aborts the
+    # process after its work is done.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
