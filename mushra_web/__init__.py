@@ -1,0 +1,1 @@
+"""Listening tests: built from a run, served to listeners, analysed."""
