@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from bench import metrics
-from bench.metrics.catalogue import perceptual, spectral, speech, waveform
+from bench.metrics.catalogue import content, perceptual, spectral, speech, waveform
 from bench.metrics.spec import MetricSpec, MetricUnavailableError, metric_specs
 
-FAMILIES = (perceptual, waveform, spectral, speech)
+FAMILIES = (perceptual, waveform, spectral, speech, content)
 SPECS = [
     spec for family in FAMILIES for spec in vars(family).values() if isinstance(spec, MetricSpec)
 ]
@@ -23,6 +23,7 @@ MODULES = sorted(
     | {
         f"bench.metrics.{name}"
         for name in (
+            "consistency",
             "mel_cepstrum",
             "mel_filters",
             "preconditions",
@@ -80,6 +81,15 @@ def test_the_readme_has_a_row_for_every_metric(spec: MetricSpec) -> None:
     assert f"| `{spec.name}` |" in README.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_the_readme_says_what_each_metric_does_to_level_and_lag(spec: MetricSpec) -> None:
+    section = (
+        README.read_text(encoding="utf-8").split("## Level and alignment")[1].split("\n## ")[0]
+    )
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    assert sum(f"`{spec.name}`" in names for names in rows) == 1
+
+
 def test_a_missing_pesq_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "bench.metrics.listening_quality", raising=False)
     monkeypatch.setitem(sys.modules, "pesq", None)
@@ -93,4 +103,4 @@ def test_a_missing_lattice_runtime_says_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(MetricUnavailableError, match=r"pip install 'visqol-python\[lattice\]'"):
-        auditory_similarity._visqol.__wrapped__("speech")
+        auditory_similarity._quality_mapper.__wrapped__("speech")

@@ -23,10 +23,12 @@ RATE = 24000  # Hz, for metrics that take any
 DNSMOS = tuple(name for name in SPECS if name.startswith("dnsmos"))
 WITHOUT_REFERENCE = (*DNSMOS, "clipped_share")
 # Neither a constant that is added nor the band that is kept moves with a little noise.
-# Frames that noise leaves unvoiced drop out of the pitch error.
+# Frames that noise leaves unvoiced drop out of the pitch error. Narrowband PESQ of this voice at
+# 16 kHz is 1.2 in some hiss and 1.4 in more, at the end of its scale.
 BLIND_TO_NOISE = (
     *WITHOUT_REFERENCE,
     "f0_rmse_world24",
+    "pesq_nb_16k",
     "dc_shift",
     "bandwidth",
     "loudness_difference",
@@ -38,8 +40,10 @@ OF_EQUAL_SIGNALS = {
     "estoi": 1.0,
     "pesq_wb": 4.644,
     "pesq_nb": 4.549,
+    "pesq_nb_16k": 4.549,
     "visqol_audio": 4.732,
     "f0_corr_versa": 1.0,
+    "waveform_correlation": 1.0,
     "seg_snr": 35.0,
     "csig": 5.0,
     "cbak": 5.0,

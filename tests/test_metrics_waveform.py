@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.metrics.spec import UndefinedMetricError
-from bench.metrics.waveform import mse, si_sdr, snr
+from bench.metrics.waveform import mse, si_sdr, snr, waveform_correlation
 from codec_zoo.samples import Samples
 
 RATE = 24000
@@ -134,3 +134,28 @@ def test_ratios_refuse_stereo(metric, noise: Samples) -> None:
     stereo = np.concatenate([noise, noise])
     with pytest.raises(ValueError, match="got 2 channels"):
         metric(stereo, stereo, RATE)
+
+
+@pytest.mark.parametrize(("gain", "expected"), [(0.1, 1.0), (3.0, 1.0), (-1.0, -1.0)])
+def test_correlation_of_a_mere_gain_is_its_sign(
+    noise: Samples, gain: float, expected: float
+) -> None:
+    value = waveform_correlation(noise, np.float32(gain) * noise, 48000)
+    assert value == pytest.approx(expected, abs=1e-7)
+    assert abs(value) <= 1.0
+
+
+def test_correlation_of_signal_and_as_much_orthogonal_noise_is_half_a_root(
+    noise: Samples, other: Samples
+) -> None:
+    addition = orthogonal(noise, other)
+    addition *= np.float32(np.linalg.norm(noise) / np.linalg.norm(addition))
+    value = waveform_correlation(noise, noise + addition, 48000)
+    assert value == pytest.approx(math.sqrt(0.5), abs=1e-5)
+
+
+def test_disjoint_signals_have_no_correlation(noise: Samples) -> None:
+    first, second = noise.copy(), noise.copy()
+    first[:, : noise.shape[1] // 2] = 0
+    second[:, noise.shape[1] // 2 :] = 0
+    assert waveform_correlation(first, second, 48000) == 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
 def metrics(name: str | None, no_cost: bool, style: str) -> None:
     """List the metrics with their units, directions and sources, or tell all about one.
 
-    The page of a metric gives its equation, range, rates, shortest input, source, caveats and the
-    CPU time that it takes on this machine.
+    NAME is a metric or a preset. The page of a metric gives its equation, range, rates, shortest
+    input, source, caveats and the CPU time that it takes on this machine.
     """
+    from bench.metrics.presets import PRESETS
+
+    if name in PRESETS:
+        _print_preset(name, style=style)
+        return
     if name is not None:
         _print_page(name, measured=not no_cost, style=style)
         return
-    from bench.metrics.presets import PRESETS
     from bench.metrics.spec import metric_specs
 
     specs = metric_specs().values()
@@ -56,6 +61,23 @@ def metrics(name: str | None, no_cost: bool, style: str) -> None:
         ],
         fold=1,
     )
+
+
+def _print_preset(name: str, *, style: str) -> None:
+    from bench.metrics.presets import PRESETS
+
+    preset = PRESETS[name]
+    if style == "json":
+        print_json({"name": name} | asdict(preset))
+        return
+    for heading, text in (
+        ("preset", name),
+        ("metrics", ", ".join(preset.metrics)),
+        ("source", preset.source),
+        ("note", preset.note),
+    ):
+        if text:
+            click.echo(f"{heading:<10}{text}")
 
 
 def _print_page(name: str, *, measured: bool, style: str) -> None:

@@ -60,7 +60,7 @@ PRESETS = {
     "paper:ladiffcodec": Preset(
         ("pesq_wb",),
         "Yang et al. (2024), LaDiffCodec",
-        "the paper takes 50 random items: give them as a list or manifest",
+        "the paper takes 50 random items: bench run --sample 50 --seed 0",
     ),
     "fast": Preset(("pesq_wb", "stoi", "si_sdr", "mel_dac", "lsd"), "codecbench"),
 }
@@ -69,8 +69,9 @@ PRESETS = {
 def expand(names: Iterable[str]) -> tuple[str, ...]:
     """Names of metrics, with presets replaced by their metrics and without repetitions.
 
-    ``full`` stands for every metric that is installed, those of other packages included. A name
-    that is no preset is kept as it is.
+    ``full`` stands for every metric that is installed, those of other packages included, except
+    for those that listen with a model where no package offers one. A name that is no preset is kept
+    as it is.
 
     >>> expand(["paper:ladiffcodec", "lsd", "pesq_wb"])
     ('pesq_wb', 'lsd')
@@ -78,7 +79,9 @@ def expand(names: Iterable[str]) -> tuple[str, ...]:
     expanded: dict[str, None] = {}
     for name in names:
         if name == FULL:
-            expanded |= dict.fromkeys(metric_specs())
+            expanded |= dict.fromkeys(
+                name for name, spec in metric_specs().items() if spec.has_models()
+            )
         else:
             preset = PRESETS.get(name)
             expanded |= dict.fromkeys(preset.metrics if preset else (name,))

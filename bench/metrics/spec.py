@@ -6,7 +6,7 @@ import functools
 import importlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -51,6 +51,9 @@ class MetricSpec:
         compare: ``module:name`` of ``(reference features, degraded features) -> float``, which
             returns what ``function`` does.
         caveat: where it misleads, in a few words.
+        models: entry-point group of the models that it listens with; see
+            :mod:`bench.metrics.models`. The installed one sets the rate and is named in the version
+            of the metric.
     """
 
     name: str
@@ -68,6 +71,7 @@ class MetricSpec:
     features: str = ""
     compare: str = ""
     caveat: str = ""
+    models: str = ""
 
     def load(self) -> Callable[[Samples, Samples, int], float]:
         """The function.
@@ -76,6 +80,10 @@ class MetricSpec:
             MetricUnavailableError: a library that it needs is not installed.
         """
         return cast("Callable[[Samples, Samples, int], float]", self._import(self.function))
+
+    def has_models(self) -> bool:
+        """Whether the models that it listens with are installed, if it needs any."""
+        return not self.models or bool(entry_points(group=self.models))
 
     def load_features(self) -> Callable[[Samples, int], Any]:  # features are the metric's own
         """The function that analyses one signal; see ``features``.
@@ -142,4 +150,14 @@ def _load(point: EntryPoint) -> MetricSpec:
         raise MetricUnavailableError(
             f"metric {point.name!r}: {point.value} is no MetricSpec of that name."
         )
-    return spec
+    return _with_model(spec) if spec.models else spec
+
+
+def _with_model(spec: MetricSpec) -> MetricSpec:
+    if not spec.has_models():
+        return spec
+    from bench.metrics.models import installed_model  # it takes its errors from here
+
+    model = installed_model(spec.models)
+    version = f"{spec.version}+{model.name}@{model.version}"
+    return replace(spec, version=version, sample_rate=model.sample_rate)

@@ -1,4 +1,4 @@
-"""Short-time power spectra, in blocks that stay in the cache."""
+"""Short-time spectra, in blocks that stay in the cache."""
 
 from __future__ import annotations
 
@@ -29,7 +29,32 @@ def power_spectra(
 ) -> Iterator[NDArray[np.float32]]:
     r"""Power spectra of a signal, block of frames by block of frames.
 
-    .. math:: P_{t,k} = \Bigl| \sum_n w_n x_{n + t H} e^{-2 \pi i k n / M} \Bigr|^2
+    .. math:: P_{t,k} = |X_{t,k}|^2
+
+    with X and the arguments as in :func:`complex_spectra`.
+
+    Yields:
+        Arrays of shape ``[channels, frames, bins]`` with M / 2 + 1 bins.
+    """
+    for spectra in complex_spectra(
+        signal, window_size=window_size, centered=centered, hop=hop, fft_size=fft_size
+    ):
+        squares = spectra.view(np.float32)
+        squares *= squares
+        yield squares[..., ::2] + squares[..., 1::2]
+
+
+def complex_spectra(
+    signal: Samples,
+    *,
+    window_size: int,
+    centered: bool,
+    hop: int | None = None,
+    fft_size: int | None = None,
+) -> Iterator[NDArray[np.complex64]]:
+    r"""Spectra of a signal with their phases, block of frames by block of frames.
+
+    .. math:: X_{t,k} = \sum_n w_n x_{n + t H} e^{-2 \pi i k n / M}
 
     with a periodic Hann window w of N samples in the middle of a frame of M samples, every H
     samples. Everything is float32, as in the torch code that the spectral metrics come from.
@@ -55,15 +80,7 @@ def power_spectra(
     window = _hann(window_size, frame_size)
     step = max(1, BLOCK_SAMPLES // frame_size)
     for start in range(0, frames.shape[1], step):
-        yield _power(frames[:, start : start + step], window)
-
-
-def _power(frames: NDArray[np.float32], window: NDArray[np.float32]) -> NDArray[np.float32]:
-    spectra = scipy.fft.rfft(frames * window, axis=-1)
-    squares = spectra.view(np.float32)
-    squares *= squares
-    power: NDArray[np.float32] = squares[..., ::2] + squares[..., 1::2]
-    return power
+        yield scipy.fft.rfft(frames[:, start : start + step] * window, axis=-1)
 
 
 @functools.cache

@@ -163,6 +163,38 @@ def si_sdr_dac(reference: Samples, degraded: Samples, sample_rate: int) -> float
     return _scale_invariant_ratio(signal, estimate)
 
 
+def waveform_correlation(reference: Samples, degraded: Samples, sample_rate: int) -> float:
+    r"""Normalised cross-correlation of the waveforms at lag zero; no unit.
+
+    .. math:: \rho = \frac{\langle x, y \rangle}{\lVert x \rVert \, \lVert y \rVert}
+
+    Range: -1 (turned polarity) over 0 (unrelated waveforms) to 1 (equal but for a gain); higher is
+    better. No mean is removed. It holds what :func:`si_sdr` holds, in a form that stays defined at
+    both ends: SI-SDR is 10 log10(rho^2 / (1 - rho^2)) dB. Undefined where a signal is silent.
+    Source: Rodgers and Nicewander (1988), "Thirteen ways to look at the correlation coefficient",
+    section 6, without centring.
+
+    Args:
+        reference: x, shape ``(1, samples)``.
+        degraded: y, the same shape.
+        sample_rate: in Hz; the value does not depend on it.
+
+    Raises:
+        ValueError: broken, unequally shaped or multi-channel signals.
+        UndefinedMetricError: see above.
+
+    >>> waveform_correlation(np.array([[0.6, 0.8]]), np.array([[0.8, 0.6]]), 48000)
+    0.96
+    """
+    check_pair(reference, degraded)
+    check_mono(reference, degraded)
+    check_not_silent(reference, degraded)
+    signal, estimate = _as_float64(reference[0]), _as_float64(degraded[0])
+    energies = float(signal @ signal) * float(estimate @ estimate)
+    # rounding can carry the quotient of equal signals past one
+    return min(max(float(signal @ estimate) / math.sqrt(energies), -1.0), 1.0)
+
+
 def _scale_invariant_ratio(signal: NDArray[np.float64], estimate: NDArray[np.float64]) -> float:
     target = (estimate @ signal) / (signal @ signal) * signal
     if target @ target <= FLOAT32_RESOLUTION**2 * (estimate @ estimate):

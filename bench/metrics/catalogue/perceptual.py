@@ -12,9 +12,12 @@ VISQOL_AUDIO = MetricSpec(
     direction="higher",
     range=(1.0, 5.0),
     function="bench.metrics.auditory_similarity:visqol_audio",
+    features="bench.metrics.auditory_similarity:audio_input",
+    compare="bench.metrics.auditory_similarity:compare_audio",
     source="Chinen et al. (2020), ViSQOL v3; visqol-python",
     sample_rate=48000,
     min_duration=0.96,
+    caveat="blind to phase: a waveform unrelated to the input may score as well as the input",
 )
 VISQOL_SPEECH = MetricSpec(
     name="visqol_speech",
@@ -24,9 +27,12 @@ VISQOL_SPEECH = MetricSpec(
     direction="higher",
     range=(1.0, 5.0),
     function="bench.metrics.auditory_similarity:visqol_speech",
+    features="bench.metrics.auditory_similarity:speech_input",
+    compare="bench.metrics.auditory_similarity:compare_speech",
     source="Chinen et al. (2020), ViSQOL v3; visqol-python",
     sample_rate=16000,
     min_duration=0.64,
+    caveat="blind to phase: a waveform unrelated to the input may score as well as the input",
 )
 PESQ_WB = MetricSpec(
     name="pesq_wb",
@@ -51,6 +57,19 @@ PESQ_NB = MetricSpec(
     function="bench.metrics.listening_quality:pesq_nb",
     source="ITU-T P.862 (2001), mapped by P.862.1 (2003)",
     sample_rate=8000,
+    min_duration=0.25,
+    requires=PERCEPTUAL,
+)
+PESQ_NB_16K = MetricSpec(
+    name="pesq_nb_16k",
+    version="1",
+    summary="perceived quality of telephone-band speech, at 16 kHz",
+    unit="MOS",
+    direction="higher",
+    range=(1.0, 4.55),
+    function="bench.metrics.listening_quality:pesq_nb_16k",
+    source="ITU-T P.862 (2001), mapped by P.862.1 (2003)",
+    sample_rate=16000,
     min_duration=0.25,
     requires=PERCEPTUAL,
 )

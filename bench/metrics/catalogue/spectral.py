@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from bench.metrics.spec import MetricSpec
 
 MEL_DAC = MetricSpec(
@@ -109,4 +111,69 @@ MFCC13 = MetricSpec(
     function="bench.metrics.mfcc_distance:mfcc13",
     source="Davis and Mermelstein (1980); settings of codecbench",
     mono=False,
+)
+APD_IP = MetricSpec(
+    name="apd_ip",
+    version="1",
+    summary="anti-wrapped distance of the phases",
+    unit="rad",
+    direction="lower",
+    range=(0.0, math.pi),
+    function="bench.metrics.phase_distance:apd_ip",
+    features="bench.metrics.phase_distance:phase_input",
+    compare="bench.metrics.phase_distance:compare_apd_ip",
+    source="Lu et al. (2024), AP-BWE",
+    caveat="every bin counts alike: empty bands and noise decide it",
+)
+APD_GD = MetricSpec(
+    name="apd_gd",
+    version="1",
+    summary="anti-wrapped distance of the group delays",
+    unit="rad",
+    direction="lower",
+    range=(0.0, math.pi),
+    function="bench.metrics.phase_distance:apd_gd",
+    features="bench.metrics.phase_distance:phase_input",
+    compare="bench.metrics.phase_distance:compare_apd_gd",
+    source="Lu et al. (2024), AP-BWE",
+    caveat="every bin counts alike: empty bands and noise decide it",
+)
+APD_IAF = MetricSpec(
+    name="apd_iaf",
+    version="1",
+    summary="anti-wrapped distance of the instantaneous frequencies",
+    unit="rad",
+    direction="lower",
+    range=(0.0, math.pi),
+    function="bench.metrics.phase_distance:apd_iaf",
+    features="bench.metrics.phase_distance:phase_input",
+    compare="bench.metrics.phase_distance:compare_apd_iaf",
+    source="Lu et al. (2024), AP-BWE",
+    caveat="every bin counts alike: empty bands and noise decide it",
+)
+PHASE_WEIGHTED = MetricSpec(
+    name="phase_weighted",
+    version="1",
+    summary="phase error, weighted with the power of the reference",
+    unit="rad",
+    direction="lower",
+    range=(0.0, math.pi),
+    function="bench.metrics.phase_distance:phase_weighted",
+    features="bench.metrics.phase_distance:phase_input",
+    compare="bench.metrics.phase_distance:compare_phases_weighted",
+    source="definition of codecbench; Choi et al. (2019)",
+    caveat="needs signals aligned to the sample",
+)
+GROUP_DELAY_WEIGHTED = MetricSpec(
+    name="group_delay_weighted",
+    version="1",
+    summary="group delay error, weighted with the power of the reference",
+    unit="ms",
+    direction="lower",
+    range=(0.0, None),
+    function="bench.metrics.phase_distance:group_delay_weighted",
+    features="bench.metrics.phase_distance:phase_input",
+    compare="bench.metrics.phase_distance:compare_group_delays_weighted",
+    source="definition of codecbench; Oppenheim and Schafer (2010)",
+    caveat="needs signals aligned to the sample",
 )

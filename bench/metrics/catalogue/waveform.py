@@ -24,6 +24,17 @@ SI_SDR = MetricSpec(
     function="bench.metrics.waveform:si_sdr",
     source="Le Roux et al. (2019)",
 )
+WAVEFORM_CORRELATION = MetricSpec(
+    name="waveform_correlation",
+    version="1",
+    summary="normalised cross-correlation of the waveforms at lag zero",
+    unit="",
+    direction="higher",
+    range=(-1.0, 1.0),
+    function="bench.metrics.waveform:waveform_correlation",
+    source="Rodgers and Nicewander (1988), section 6",
+    caveat="needs signals aligned to the sample; says what si_sdr says",
+)
 MSE = MetricSpec(
     name="mse",
     version="1",
