@@ -11,19 +11,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.streaming_reference import ReferenceWorkload, timed
-from codec_zoo.interface import CodecError
+from codec_zoo.interface import CodecError, StreamingCodec
 from codec_zoo.streaming import PartwiseStreams, check_whole_frames
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Mapping
 
     from codec_zoo.interface import Codec
-    from codec_zoo.streaming import Backend, StreamFunction
+    from codec_zoo.samples import Samples
+    from codec_zoo.streaming import Backend, PartName, StreamFunction
 
 SEED = 0
 LEVEL = 0.05  # standard deviation of the noise that is coded
 WARM_UP = 8  # chunks that are not timed
 BLOCK = 4  # chunks between two runs of the reference
+
+
+class NotStreamableError(CodecError):
+    """The codec keeps no state between frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ class StreamPart:
     part: str
     backend: str
     push: StreamFunction
-    chunks: tuple[NDArray[Any], ...]  # audio or codes
+    chunks: tuple[Any, ...]  # audio, or codes, or lists of packets
     chunk_samples: int
     chunk_seconds: float
 
@@ -112,7 +117,7 @@ def stream_parts(
     *,
     seconds: float,
     chunk_samples: int | None = None,
-    backend: Backend = "onnx",
+    backend: Backend | None = None,
     threads: int = 1,
 ) -> list[StreamPart]:
     """The parts of a codec at its highest default bitrate, and noise for them to work on.
@@ -121,24 +126,34 @@ def stream_parts(
         codec: the codec, trained or not.
         seconds: audio per pass.
         chunk_samples: samples per push; one frame by default.
-        backend: what runs the parts.
+        backend: what runs the parts; the fastest that the codec has by default. A codec whose
+            parts cannot be told apart is timed from audio to packets and back.
         threads: threads that it may use.
 
     Raises:
-        CodecError: the codec does not stream, or the chunk is no whole number of frames.
+        NotStreamableError: the codec does not stream.
+        CodecError: not by this backend, or the chunk is no whole number of frames.
     """
     info = codec.info
-    if not isinstance(codec, PartwiseStreams):
-        raise CodecError(
+    size = info.frame_size if chunk_samples is None else chunk_samples
+    check_whole_frames(info, size)
+    bitrate = max(info.default_bitrates)
+    functions: Mapping[PartName, StreamFunction]
+    if isinstance(codec, PartwiseStreams):
+        backend = codec.stream_backends[0] if backend is None else backend
+        functions = codec.stream_parts(
+            bitrate, chunk_frames=size // info.frame_size, backend=backend, threads=threads
+        )
+    elif isinstance(codec, StreamingCodec):
+        if backend not in (None, "native"):
+            raise CodecError(f"{info.name} does not stream by {backend}; choose native.")
+        backend = "native"
+        functions = _packet_functions(codec, bitrate)
+    else:
+        raise NotStreamableError(
             f"{info.name} cannot stream: its adapter codes whole items and keeps no state "
             "between frames."
         )
-    size = info.frame_size if chunk_samples is None else chunk_samples
-    check_whole_frames(info, size)
-    frames = size // info.frame_size
-    functions = codec.stream_parts(
-        max(info.default_bitrates), chunk_frames=frames, backend=backend, threads=threads
-    )
     n_chunks = max(1, round(seconds * info.sample_rate / size))
     rng = np.random.default_rng(SEED)
     shape = (1, info.channels[0], size)
@@ -156,6 +171,16 @@ def stream_parts(
         )
         for part, push in functions.items()
     ]
+
+
+def _packet_functions(codec: StreamingCodec, bitrate: int) -> dict[PartName, StreamFunction]:
+    """What turns chunks into packets and back, where the parts in between are the codec's own."""
+    encoder, decoder = codec.stream_encoder(bitrate), codec.stream_decoder(bitrate)
+
+    def decode(packets: list[bytes]) -> Samples:
+        return np.concatenate([decoder.push(packet) for packet in packets], axis=1)
+
+    return {"encoder+quantizer": lambda audio: encoder.push(audio[0]), "decoder": decode}
 
 
 def measure_streams(

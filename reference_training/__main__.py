@@ -41,7 +41,7 @@ def _usage_errors() -> Iterator[None]:
 
 @click.group()
 def main() -> None:
-    """Train HILCodec, and export and score what was trained."""
+    """Train HILCodec or SoundStream, and export and score what was trained."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
 
 
@@ -82,7 +82,7 @@ def train(config: Path, processes: int, ablation: str, extra_blocks: int) -> Non
     help="Scores to put into the file, as evaluate prints them.",
 )
 def export(config: Path, output: Path, evaluation: Path | None) -> None:
-    """Write the last checkpoint of the run CONFIG as weights that load as hilcodec."""
+    """Write the last checkpoint of the run CONFIG as weights that load as their codec."""
     from reference_training.checkpoint import load_state
     from reference_training.config import read_config
     from reference_training.export import Provenance
@@ -131,7 +131,7 @@ def variance(config: Path, plot: Path | None, ablation: str, extra_blocks: int) 
     from reference_training.training_run import RunRequest
 
     with _usage_errors():
-        model = RunRequest(config, ablation, extra_blocks).config().model
+        model = RunRequest(config, ablation, extra_blocks).config().hilcodec
     profile = variance_profile(model)
     if plot:
         plot_profile(profile, plot)
@@ -150,9 +150,10 @@ def constants(config: Path, batches: int) -> None:
 
     with _usage_errors():
         run = read_config(config)
-    corpus = open_corpus(run.data, run.model.sample_rate)
+        network = run.hilcodec
+    corpus = open_corpus(run.data, network.sample_rate)
     model = measured_constants(
-        run.model,
+        network,
         Sampler(corpus, run.data, run.seed),
         n_batches=batches,
         batch_size=run.batch_size,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def _model(config: TrainingConfig, **changes: object) -> TrainingConfig:
     # Values of several types by name: replace cannot be typed for that.
-    model = dataclasses.replace(config.model, **changes)  # type: ignore[arg-type]
+    model = dataclasses.replace(config.hilcodec, **changes)  # type: ignore[arg-type]
     return dataclasses.replace(config, model=model)
 
 
@@ -21,7 +21,7 @@ def _plain_residual(config: TrainingConfig) -> TrainingConfig:
 
 
 def _no_normalisation(config: TrainingConfig) -> TrainingConfig:
-    n_spectra = len(config.model.spectrogram_means)
+    n_spectra = len(config.hilcodec.spectrogram_means)
     return _model(
         config,
         waveform_std=1.0,
@@ -60,7 +60,7 @@ def deepened(config: TrainingConfig, blocks: int) -> TrainingConfig:
     Raises:
         ValueError: fewer than one block per level would remain.
     """
-    model = config.model
+    model = config.hilcodec
     if min(model.encoder_blocks, model.decoder_blocks) + blocks < 1:
         raise ValueError(
             f"{blocks} more blocks leave a level without any; the model has "

@@ -7,10 +7,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from codec_zoo.models.hilcodec.config import HilCodecConfig
+from codec_zoo.models.soundstream.config import SoundStreamConfig
 
+GeneratorConfig: TypeAlias = HilCodecConfig | SoundStreamConfig
 Kind = Literal["speech", "noise", "music"]
 Section = TypeVar("Section")
 
@@ -166,15 +168,15 @@ class TrainingConfig:
     """One training run.
 
     Attributes:
-        model: the network.
+        model: the network; its ``name`` in the file is ``hilcodec`` or ``soundstream``.
         data: the audio.
         output: folder of checkpoints and logs; relative to the configuration file.
         total_steps: length of the run.
         batch_size: items per process and step.
         seed: of initial weights, segments and dropout.
         precision: number type inside encoder and decoder; ``bfloat16`` runs on the training
-            kernels, ``float32`` on plain convolutions.
-        zero_branches: whether residual branches start closed, as published.
+            kernels, which HILCodec alone has, ``float32`` on plain convolutions.
+        zero_branches: whether HILCodec's residual branches start closed, as published.
         log_steps: steps between lines of the log.
         tensorboard: also log for TensorBoard.
         validation_batches: held-out batches whose losses are logged with each checkpoint.
@@ -185,7 +187,7 @@ class TrainingConfig:
 
     data: DataConfig
     output: Path
-    model: HilCodecConfig = field(default_factory=lambda: HilCodecConfig(exact_spectrum=True))
+    model: GeneratorConfig = field(default_factory=lambda: HilCodecConfig(exact_spectrum=True))
     loss: LossConfig = field(default_factory=LossConfig)
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -214,6 +216,19 @@ class TrainingConfig:
                 f"quantizer.dropout draws up to {max(self.quantizer.dropout)} codebooks; "
                 f"the model has {self.model.n_codebooks}."
             )
+        if self.precision == "bfloat16" and not isinstance(self.model, HilCodecConfig):
+            raise ConfigError("soundstream trains in float32; set precision to it.")
+
+    @property
+    def hilcodec(self) -> HilCodecConfig:
+        """The network, where only a HILCodec will do.
+
+        Raises:
+            ConfigError: it is another one.
+        """
+        if not isinstance(self.model, HilCodecConfig):
+            raise ConfigError("this is defined for hilcodec; the model is a soundstream.")
+        return self.model
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -239,8 +254,7 @@ def read_config(path: Path) -> TrainingConfig:
         raise ConfigError(f"{path} lacks output, the folder for checkpoints.")
     document["output"] = base / document["output"]
     document["data"] = _section(DataConfig, data, "data")
-    model = {"exact_spectrum": True, **document.pop("model", {})}
-    document["model"] = _section(HilCodecConfig, model, "model")
+    document["model"] = _model(dict(document.pop("model", {})))
     for name, kind in (
         ("loss", LossConfig),
         ("quantizer", QuantizerConfig),
@@ -249,6 +263,15 @@ def read_config(path: Path) -> TrainingConfig:
     ):
         document[name] = _section(kind, document.get(name, {}), name)
     return _section(TrainingConfig, document, "the top level")
+
+
+def _model(entries: dict[str, Any]) -> GeneratorConfig:
+    name = entries.pop("name", "hilcodec")
+    if name == "hilcodec":
+        return _section(HilCodecConfig, {"exact_spectrum": True, **entries}, "model")
+    if name == "soundstream":
+        return _section(SoundStreamConfig, entries, "model")
+    raise ConfigError(f"model.name is {name!r}; hilcodec or soundstream expected.")
 
 
 def _section(kind: type[Section], entries: dict[str, Any], name: str) -> Section:

@@ -13,6 +13,8 @@ import soxr
 
 from bench.metrics.spec import UndefinedMetricError, metric_spec
 from codec_zoo.adapters.hilcodec import HILCODEC
+from codec_zoo.checkpoints import load_metadata
+from codec_zoo.registry import codec_entry
 from codec_zoo.weights import WeightsFile, sha256_of
 
 if TYPE_CHECKING:
@@ -62,12 +64,13 @@ def first_items(
 
 
 def exported_codec(weights: Path) -> Codec:
-    """HILCodec with exported weights, on the CPU.
+    """The codec that exported weights are of, on the CPU.
 
     Raises:
         WeightsError: the file is damaged or of another codec.
     """
-    return HILCODEC.build(WeightsFile(weights, sha256_of(weights), "imported"), "cpu")
+    entry = codec_entry(load_metadata(weights).get("codec", HILCODEC.info.name))
+    return entry.build_codec(WeightsFile(weights, sha256_of(weights), "imported"), "cpu")
 
 
 def evaluate(

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save_file
 
-from codec_zoo.models.hilcodec.config import HilCodecConfig
 from codec_zoo.models.hilcodec.convolution import fold_weight_norm
-from codec_zoo.models.hilcodec.network import HilCodec
 from reference_training.checkpoint import CheckpointError, TrainingState
+from reference_training.generators import codec_of, described_generator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from torch import Tensor
+
+    from reference_training.config import GeneratorConfig
 
 SCHEMA_VERSION = 1
 
@@ -38,7 +39,7 @@ class Provenance:
     evaluation: Mapping[str, object]
 
 
-def export_tensors(state: TrainingState) -> tuple[dict[str, Tensor], HilCodecConfig]:
+def export_tensors(state: TrainingState) -> tuple[dict[str, Tensor], GeneratorConfig]:
     """Half-precision tensors of the averaged weights, weight normalisation folded.
 
     The running averages of the codebooks stay out: only training needs them.
@@ -50,7 +51,7 @@ def export_tensors(state: TrainingState) -> tuple[dict[str, Tensor], HilCodecCon
         raise CheckpointError(
             f"the run is at step {state.step} and has no codebooks yet; train on before exporting."
         )
-    network = HilCodec(HilCodecConfig.from_json(state.model_config))
+    network = described_generator(state.model_config)
     network.load_state_dict(state.model | state.average)
     fold_weight_norm(network)
     tensors = {
@@ -65,7 +66,7 @@ def export_tensors(state: TrainingState) -> tuple[dict[str, Tensor], HilCodecCon
 
 
 def export(state: TrainingState, target: Path, provenance: Provenance) -> None:
-    """Write ``target``, a safetensors file that describes itself and loads as ``hilcodec``.
+    """Write ``target``, a safetensors file that describes itself and loads as its codec.
 
     Raises:
         CheckpointError: the run has no codebooks yet, or its weights overflow.
@@ -73,7 +74,7 @@ def export(state: TrainingState, target: Path, provenance: Provenance) -> None:
     tensors, config = export_tensors(state)
     metadata = {
         "schema_version": str(SCHEMA_VERSION),
-        "codec": "hilcodec",
+        "codec": codec_of(state.model_config),
         "config": config.to_json(),
         "licence": provenance.licence,
         "training_data": provenance.data,

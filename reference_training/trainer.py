@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from codec_zoo.models.hilcodec.initialisation import initialise
 from codec_zoo.models.hilcodec.network import HilCodec
 from reference_training.adversarial import Adversary
 from reference_training.batches import Batch, Sampler
@@ -18,6 +17,7 @@ from reference_training.checkpoint import TrainingState, load_state, save_state
 from reference_training.codebooks import fit_codebooks, quantize, update_codebooks
 from reference_training.corpus import Corpus, CorpusError, open_corpus
 from reference_training.distributed import Team
+from reference_training.generators import untrained_generator
 from reference_training.kernels import use_training_kernels
 from reference_training.reconstruction import ReconstructionLoss
 from reference_training.run_log import RunLog
@@ -47,14 +47,11 @@ class Trainer:
         self.config = config
         self.team = team
         self.device = device
-        self.network = HilCodec(config.model)
-        initialise(
-            self.network,
-            torch.Generator().manual_seed(config.seed),
-            zero_branches=config.zero_branches,
+        self.network = untrained_generator(
+            config.model, config.seed, zero_branches=config.zero_branches
         )
         self.network.to(device)
-        if config.precision == "bfloat16":
+        if config.precision == "bfloat16" and isinstance(self.network, HilCodec):
             use_training_kernels(self.network, torch.bfloat16)
         self.parameters = list(self.network.parameters())
         self.average = {n: p.detach().clone() for n, p in self.network.named_parameters()}

@@ -18,7 +18,10 @@ from codec_zoo.weights import WeightsError, WeightsFile, import_weights, resolve
 
 torch = pytest.importorskip("torch")
 
+pytest.importorskip("onnxruntime")
+
 if TYPE_CHECKING:
+    from codec_zoo.interface import CodecEntry
     from codec_zoo.samples import Samples
 
 VECTORS = Path(__file__).resolve().parents[1].parent / "shared" / "vectors"
@@ -155,12 +158,14 @@ def test_streamed_equals_offline() -> None:
     assert 10 * np.log10(np.mean(offline**2) / np.mean(difference**2)) > 30
 
 
-def test_timed_parts_are_those_of_the_stream() -> None:
+@pytest.mark.parametrize("backend", ["onnx", "torch"])
+@pytest.mark.parametrize("chunk_frames", [1, 2])
+def test_timed_parts_are_those_of_the_stream(backend: str, chunk_frames: int) -> None:
     codec = audiodec.AUDIODEC_SYMMETRIC.build(None, "cpu")
-    parts = codec.stream_parts(6400, chunk_frames=2, backend="torch", threads=1)
-    samples = noise(4 * 300)
-    pieces = np.split(samples[None], 2, axis=2)
-    assert parts["encoder"](pieces[0]).shape == (1, 64, 2)
+    parts = codec.stream_parts(6400, chunk_frames=chunk_frames, backend=backend, threads=1)
+    samples = noise(8 * 300)
+    pieces = np.split(samples[None], 8 // chunk_frames, axis=2)
+    assert parts["encoder"](pieces[0]).shape == (1, 64, chunk_frames)
     codes = [parts["encoder+quantizer"](piece) for piece in pieces]
     bitstream = codec.encode(samples, 6400)
     np.testing.assert_array_equal(np.concatenate(codes, axis=2)[0], bitstream.codes())
@@ -168,10 +173,51 @@ def test_timed_parts_are_those_of_the_stream() -> None:
     np.testing.assert_allclose(decoded, codec.decode(bitstream), atol=1e-5)
 
 
-def test_streaming_by_onnx_is_refused_with_what_works() -> None:
+@pytest.mark.parametrize(
+    "entry", [audiodec.AUDIODEC, audiodec.AUDIODEC_48KHZ_V0, audiodec.AUDIODEC_48KHZ_V2]
+)
+def test_a_vocoders_graph_equals_the_offline_vocoder_everywhere(entry: CodecEntry) -> None:
+    from codec_zoo.models.audiodec.export import decoder_graph
+    from codec_zoo.streaming_session import StreamSession
+
+    vocoder = entry.build(None, "cpu").modules()["decoder"]
+    vocoder.mean += torch.linspace(-0.5, 0.5, 64)
+    vocoder.scale *= torch.linspace(0.5, 2.0, 64)
+    latents = torch.randn(1, 64, 6, generator=torch.Generator().manual_seed(0))
+    session = StreamSession(decoder_graph(vocoder, 2))
+    streamed = [session.push(piece.numpy()) for piece in latents.split(2, dim=2)]
+    with torch.inference_mode():
+        offline = vocoder(latents).numpy()
+    np.testing.assert_allclose(np.concatenate(streamed, axis=2), offline, atol=1e-5)
+
+
+def test_a_stream_leaves_its_vocoder_as_it_was() -> None:
+    from codec_zoo.models.audiodec.streaming import streaming_copy
+
+    vocoder = audiodec.AUDIODEC_48KHZ_V2.build(None, "cpu").modules()["decoder"]
+    latents = torch.randn(1, 64, 2, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        before = vocoder(latents)
+        streaming_copy(vocoder)(latents)
+        assert torch.equal(vocoder(latents), before)
+
+
+def test_a_layer_without_a_streaming_operator_is_named() -> None:
+    from codec_zoo.models.audiodec.export import decoder_graph, encoder_graph
+    from codec_zoo.streaming_graph import ExportError
+
+    encoder = audiodec.AUDIODEC_SYMMETRIC.build(None, "cpu").modules()["encoder"]
+    encoder.conv_blocks.append(torch.nn.GELU())
+    with pytest.raises(ExportError, match="the layer GELU has no streaming operator"):
+        encoder_graph(encoder, 1)
+    with pytest.raises(ExportError, match="the layer Linear has no streaming operator"):
+        decoder_graph(torch.nn.Linear(1, 1), 1)
+
+
+def test_a_backend_that_cannot_run_it_is_refused_with_those_that_can() -> None:
     codec = audiodec.AUDIODEC_SYMMETRIC.build(None, "cpu")
-    with pytest.raises(CodecError, match="streams by torch only, onnx was asked for"):
-        codec.stream_parts(6400, chunk_frames=1, backend="onnx", threads=1)
+    with pytest.raises(CodecError, match="does not stream by native; choose onnx or torch"):
+        codec.stream_parts(6400, chunk_frames=1, backend="native", threads=1)
 
 
 @needs_vectors

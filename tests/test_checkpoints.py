@@ -97,3 +97,9 @@ def test_code_in_a_checkpoint_is_not_run(
     with pytest.raises(WeightsError, match="cannot be read"):
         load_state_dict(tmp_path / "harmful.pth")
     assert capsys.readouterr().out == ""
+
+
+def test_vocoders_keep_their_tensors_under_generator(tmp_path: Path) -> None:
+    torch.save({"generator": {"conv_pre.bias": torch.ones(2)}}, tmp_path / "g_02500000")
+    (name,) = load_state_dict(tmp_path / "g_02500000")
+    assert name == "conv_pre.bias"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 from codec_zoo.downloads import DownloadError, download
 from codec_zoo.weights import (
     RemoteFile,
+    WeightsError,
     WeightsNotFoundError,
     WeightsSource,
     fetch_weights,
@@ -80,8 +82,13 @@ def remote(server: Server, content: bytes = CONTENT) -> RemoteFile:
     return RemoteFile(server.url, "model.bin", hashlib.sha256(content).hexdigest())
 
 
+def unpinned(server: Server) -> RemoteFile:
+    """A file whose hash nobody has seen yet."""
+    return RemoteFile(server.url, "model.bin")
+
+
 def source(server: Server) -> WeightsSource:
-    files = (remote(server),)
+    files = (remote(server), replace(remote(server), name="second.bin"))
     return WeightsSource("example", "MIT", len(CONTENT), files=files, accepts="a folder of models")
 
 
@@ -126,6 +133,7 @@ def test_fetched_weights_are_found_and_on_record(server: Server, weights: Path) 
     fetched = fetch_weights(source(server), lambda name, n_bytes: None)
     assert fetched.path == weights / "example"
     assert (fetched.path / "model.bin").read_bytes() == CONTENT
+    assert (fetched.path / "second.bin").read_bytes() == CONTENT
     assert resolve_weights(source(server)).sha256 == fetched.sha256 == sha256_of(fetched.path)
     assert not list(weights.glob(".incoming-*"))
 
@@ -141,5 +149,42 @@ def test_without_a_network_the_message_says_which_files_would_help() -> None:
     gone = RemoteFile("http://127.0.0.1:9/model.bin", "model.bin", "0" * 64)
     offline = WeightsSource("example", "MIT", 1, files=(gone,), accepts="a folder of models")
     message = r"127\.0\.0\.1:9/model\.bin cannot be fetched.*PATH` with a folder of models"
+    with pytest.raises(WeightsNotFoundError, match=message):
+        fetch_weights(offline, lambda name, n_bytes: None)
+
+
+def test_a_single_file_is_kept_as_a_file(server: Server, weights: Path) -> None:
+    single = replace(source(server), files=(remote(server),))
+    fetched = fetch_weights(single, lambda name, n_bytes: None)
+    assert fetched.path == weights / "example.bin"
+    assert not list(weights.glob(".incoming-*"))
+
+
+def test_a_file_without_a_known_hash_is_taken_and_its_hash_recorded(
+    server: Server, weights: Path
+) -> None:
+    single = replace(source(server), files=(unpinned(server),))
+    fetched = fetch_weights(single, lambda name, n_bytes: None)
+    assert fetched.sha256 == hashlib.sha256(CONTENT).hexdigest()
+    fetched.path.write_bytes(b"replaced")
+    with pytest.raises(WeightsError, match="damaged or were replaced"):
+        resolve_weights(single)
+
+
+def test_a_file_without_a_known_hash_goes_on_where_it_stopped(
+    server: Server, tmp_path: Path
+) -> None:
+    server.break_after = 300_000
+    with pytest.raises(DownloadError, match="300000 bytes are here"):
+        download(unpinned(server), tmp_path, lambda _: None)
+    server.break_after = None
+    assert download(unpinned(server), tmp_path, lambda _: None).read_bytes() == CONTENT
+
+
+def test_without_a_network_the_message_names_every_address(server: Server) -> None:
+    gone = RemoteFile("http://127.0.0.1:9/one.bin", "one.bin")
+    other = RemoteFile("http://127.0.0.1:9/two.bin", "two.bin")
+    offline = WeightsSource("example", "MIT", 1, files=(gone, other), accepts="both files")
+    message = r"import example PATH` with both files, to be had from \S+one\.bin, \S+two\.bin"
     with pytest.raises(WeightsNotFoundError, match=message):
         fetch_weights(offline, lambda name, n_bytes: None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from codec_zoo.adapters.ladiffcodec import LADIFFCODEC, build
+from codec_zoo.adapters.ladiffcodec import LADIFFCODEC, LADIFFCODEC_INFILLING, build
 from codec_zoo.bitstream import BitstreamError, from_bytes, to_bytes
 from codec_zoo.weights import WeightsError, WeightsFile
 
@@ -20,9 +20,11 @@ pytest.importorskip("transformers")
 
 from codec_zoo.models.ladiffcodec.diffusion import cosine_schedule  # noqa: E402  # needs torch
 from codec_zoo.models.ladiffcodec.network import LaDiffCodecConfig  # noqa: E402  # needs torch
+from codec_zoo.models.ladiffcodec.sampling import infilling, midway  # noqa: E402  # needs torch
 from codec_zoo.models.ladiffcodec.unet import Unet  # noqa: E402  # needs torch
 
 if TYPE_CHECKING:
+    from codec_zoo.interface import CodecEntry
     from codec_zoo.samples import Samples
 
 VECTORS = Path(__file__).resolve().parents[1].parent / "shared" / "vectors"
@@ -217,5 +219,66 @@ def test_damaged_bitstream_is_refused(codec) -> None:
         codec.decode(replace(bitstream, payload=broken))
 
 
-def test_the_sampler_is_on_record() -> None:
-    assert LADIFFCODEC.options == {"sampler": "midway", "steps": "100", "seed": "0"}
+@pytest.mark.parametrize(
+    ("entry", "options"),
+    [
+        (LADIFFCODEC, {"sampler": "midway", "steps": "100", "seed": "0"}),
+        (
+            LADIFFCODEC_INFILLING,
+            {"sampler": "infilling", "steps": "100", "gamma": "0.3", "seed": "0"},
+        ),
+    ],
+    ids=lambda value: value.info.name if hasattr(value, "info") else "",
+)
+def test_the_sampler_is_on_record(entry: CodecEntry, options: dict[str, str]) -> None:
+    assert entry.options == options
+
+
+def test_both_samplers_share_the_weights() -> None:
+    assert LADIFFCODEC.weights == LADIFFCODEC_INFILLING.weights
+
+
+class Halving:
+    """A reverse step that is easily followed: half of what goes in, plus the step's number."""
+
+    def __call__(self, latents: torch.Tensor, step: int) -> torch.Tensor:
+        return latents / 2 + step
+
+
+def test_infilling_mixes_the_features_into_each_step() -> None:
+    start, features = torch.tensor([[[8.0]]]), torch.tensor([[[4.0]]])
+    latents = infilling(Halving(), start, features, n_steps=2, gamma=0.25)
+    # Step 1: 8/2+1 = 5, mixed with 4: 4.75; the features go to 3; mixed: 4.3125.
+    # Step 0: 4.3125/2 = 2.15625, mixed with 3: 2.3671875; the features go to 1.5.
+    assert latents.item() == pytest.approx(0.75 * 2.3671875 + 0.25 * 1.5)
+
+
+def test_infilling_without_features_goes_its_own_way() -> None:
+    start, features = torch.tensor([[[8.0]]]), torch.tensor([[[4.0]]])
+    alone = midway(Halving(), start, n_steps=3)
+    assert infilling(Halving(), start, features, n_steps=3, gamma=0.0) == alone
+
+
+def test_infilling_of_features_alone_is_midway_sampling() -> None:
+    start, features = torch.tensor([[[8.0]]]), torch.tensor([[[4.0]]])
+    alone = midway(Halving(), features, n_steps=3)
+    assert infilling(Halving(), start, features, n_steps=3, gamma=1.0) == alone
+
+
+def test_the_samplers_differ_and_each_repeats() -> None:
+    samples = noise(1_601)
+    decoded = []
+    for sampler in ("midway", "infilling"):
+        codec = build(replace(TINY, sampler=sampler), None, "cpu")
+        bitstream = codec.encode(samples, 3_000)
+        decoded.append(codec.decode(bitstream))
+        np.testing.assert_array_equal(codec.decode(bitstream), decoded[-1])
+    assert not np.allclose(*decoded)
+
+
+def test_another_seed_gives_another_waveform() -> None:
+    samples = noise(1_601)
+    one, two = (build(replace(TINY, seed=seed), None, "cpu") for seed in (0, 1))
+    bitstream = one.encode(samples, 3_000)
+    assert bitstream == two.encode(samples, 3_000)
+    assert not np.allclose(one.decode(bitstream), two.decode(bitstream))

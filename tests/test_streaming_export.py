@@ -12,18 +12,15 @@ pytest.importorskip("onnxruntime")
 from torch import nn  # noqa: E402
 
 from codec_zoo.models.hilcodec.config import HilCodecConfig  # noqa: E402
-from codec_zoo.models.hilcodec.export import (  # noqa: E402
-    ExportError,
-    decoder_graph,
-    dequantizer_graph,
-    encoder_graph,
-    quantizer_graph,
-)
+from codec_zoo.models.hilcodec.export import decoder_graph, encoder_graph  # noqa: E402
 from codec_zoo.models.hilcodec.fast_export import FastLayers  # noqa: E402
 from codec_zoo.models.hilcodec.initialisation import initialise  # noqa: E402
 from codec_zoo.models.hilcodec.network import HilCodec  # noqa: E402
 from codec_zoo.models.hilcodec.plain_export import PlainLayers  # noqa: E402
 from codec_zoo.models.hilcodec.spectral_kernels import fourier_kernels  # noqa: E402
+from codec_zoo.models.hilcodec.stream_parts import residual_codebooks  # noqa: E402
+from codec_zoo.quantizer_graphs import dequantizer_graph, quantizer_graph  # noqa: E402
+from codec_zoo.streaming_graph import ExportError  # noqa: E402
 from codec_zoo.streaming_session import StreamSession  # noqa: E402
 
 HOP = 320
@@ -98,10 +95,11 @@ def test_the_quantizers_graph_finds_the_codes_of_the_network(n_codebooks):
     built = network()
     z = torch.from_numpy(latents())
     expected = built.quantizer.encode(z, n_codebooks).numpy()
-    found = pushed(quantizer_graph(built.quantizer, n_codebooks, 1), latents())
+    books = [residual_codebooks(built.quantizer, n_codebooks)]
+    found = pushed(quantizer_graph(books, 1), latents())
     assert found.dtype == np.int64
     assert (found == expected).mean() > 0.995  # two codewords may tie
-    back = pushed(dequantizer_graph(built.quantizer, n_codebooks, 1), expected)
+    back = pushed(dequantizer_graph(books, 1), expected)
     with torch.inference_mode():
         summed = built.quantizer.decode(torch.from_numpy(expected)).numpy()
     assert np.abs(back - summed).max() < 1e-5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,9 +16,13 @@ pytest.importorskip("onnxruntime")
 from click.testing import CliRunner  # noqa: E402
 
 from bench.cli import main  # noqa: E402
+from bench.complexity.counter import UncountedOperatorError  # noqa: E402
+from bench.complexity.measurement import measure  # noqa: E402
 from bench.engines import THREAD_VARIABLES, available_cores  # noqa: E402
 from bench.streaming import StreamPart, measure_streams, stream_parts  # noqa: E402
 from bench.streaming_reference import ReferenceWorkload, timed, waiting_share  # noqa: E402
+from bench.streaming_throughput import part_macs, throughputs  # noqa: E402
+from codec_zoo.adapters.ffmpeg import OPUS  # noqa: E402
 from codec_zoo.adapters.hilcodec import HILCODEC, HilCodecAdapter  # noqa: E402
 from codec_zoo.adapters.pcm import PCM  # noqa: E402
 from codec_zoo.interface import CodecError  # noqa: E402
@@ -139,6 +144,49 @@ def test_a_chunk_that_is_no_whole_number_of_frames_is_refused(codec):
         stream_parts(codec, seconds=0.1, chunk_samples=500)
 
 
+def test_a_throughput_is_macs_of_the_part_over_its_cpu_time(codec):
+    speeds = [
+        replace(measure_streams([part(busy(0.001), codec=name)], n_passes=1)[0], rtf_cpu=2.0)
+        for name in ("hilcodec", "opus")
+    ]
+    found, nothing = throughputs([codec, OPUS.build(None, "cpu")], speeds)
+    counted = measure(codec, 9_000)
+    assert found.macs_per_second == sum(counted.encoder.values())
+    assert found.achieved_macs_per_second == 2 * found.macs_per_second
+    assert part_macs(codec)["encoder+quantizer"] > found.macs_per_second
+    assert nothing is None
+
+
+def test_speeds_are_printed_where_operators_cannot_be_counted(monkeypatch, codec):
+    def fail(*_):
+        raise UncountedOperatorError("an unknown layer.")
+
+    monkeypatch.setattr("codec_zoo.adapters.hilcodec._build", lambda *_: codec)
+    monkeypatch.setattr("bench.streaming_throughput.part_macs", fail)
+    arguments = ["stream", "--codecs", "hilcodec", "--seconds", "0.1", "--passes", "1"]
+    result = CliRunner().invoke(main, [*arguments, "--format", "json"])
+    assert result.exit_code == 1
+    assert "no throughput: an unknown layer" in result.stderr
+    assert [row["throughput"] for row in json.loads(result.stdout)] == [None, None, None]
+
+
+def test_opus_streams_by_its_own_program():
+    result = CliRunner().invoke(
+        main,
+        ["stream", "--codecs", "opus", "--seconds", "0.2", "--passes", "2", "--format", "json"],
+    )
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)
+    assert [(row["part"], row["backend"]) for row in rows] == [
+        ("encoder+quantizer", "native"),
+        ("decoder", "native"),
+    ]
+    assert all(row["rtf_cpu"] > 1 and row["throughput"] is None for row in rows)
+    result = CliRunner().invoke(main, ["stream", "--codecs", "opus", "--backend", "onnx"])
+    assert result.exit_code == 3
+    assert "opus does not stream by onnx; choose native" in result.stderr
+
+
 def test_a_codec_that_does_not_stream_says_why():
     with pytest.raises(CodecError, match="pcm cannot stream: its adapter codes whole items"):
         stream_parts(PCM.build(None, "cpu"), seconds=0.1)
@@ -159,8 +207,10 @@ def test_the_command_prints_one_object_per_part(monkeypatch, codec):
     rows = json.loads(result.stdout)
     assert [row["part"] for row in rows] == PARTS
     assert all(row["codec"] == "hilcodec" and row.keys() >= KEYS for row in rows)
+    assert all(0 < row["throughput"]["peak_share"] < 1.5 for row in rows)
     table = CliRunner().invoke(main, arguments)
     assert "compare machines by it" in table.stdout.replace("\n", " ")
+    assert "hilcodec decoder: " in table.stdout
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from codec_zoo.registry import codec_entries
 from codec_zoo.weights import (
     WeightsError,
     WeightsNotFoundError,
@@ -15,6 +16,7 @@ from codec_zoo.weights import (
     weights_folder,
 )
 
+HILCODECS = ("hilcodec", "hilcodec-speech")  # shared as an archive whose address we do not know
 SOURCE = WeightsSource(name="example", licence="MIT", size=10, accepts="an example file")
 HUB_SOURCE = WeightsSource(name="example", licence="MIT", size=10, hub="somebody/example")
 
@@ -229,3 +231,34 @@ def test_hash_of_a_folder_does_not_depend_on_where_it_lies(tmp_path: Path) -> No
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.safetensors").write_bytes(b"weights")
     assert sha256_of(tmp_path / "here") == sha256_of(tmp_path / "there")
+
+
+def test_an_official_file_without_a_suffix_is_imported_and_found(tmp_path: Path) -> None:
+    published = tmp_path / "g_02500000"
+    published.write_bytes(b"weights")
+    imported = import_weights(SOURCE, published)
+    assert imported.path.name == "example"
+    assert resolve_weights(SOURCE) == imported
+
+
+def test_weights_that_no_program_can_fetch_are_sent_to_their_page() -> None:
+    paged = WeightsSource("example", "MIT", 10, page="https://example.org/models")
+    with pytest.raises(WeightsNotFoundError, match=r"to be had from https://example\.org/models"):
+        resolve_weights(paged)
+
+
+WEIGHTS = {name: e.weights for name, e in codec_entries().items() if e.weights is not None}
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_every_source_says_what_it_takes_under_which_licence(name: str) -> None:
+    source = WEIGHTS[name]
+    assert source.licence
+    assert source.size > 0
+    assert source.accepts != "a checkpoint file"
+
+
+@pytest.mark.parametrize("name", sorted(WEIGHTS.keys() - {"soundstream", *HILCODECS}))
+def test_every_published_model_has_an_address(name: str) -> None:
+    assert all(address.startswith("https://") for address in WEIGHTS[name].addresses)
+    assert WEIGHTS[name].addresses

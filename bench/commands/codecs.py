@@ -63,7 +63,9 @@ def codecs(style: str, config: str | None) -> None:
         ("codec", "Hz", "kbit/s", "weights", "licence"),
         [
             (
-                entry.info.name + (" (preview)" if row["preview"] else ""),
+                entry.info.name
+                + (" (vocoder)" if entry.info.kind == "vocoder" else "")
+                + (" (preview)" if row["preview"] else ""),
                 str(entry.info.sample_rate),
                 _rates(entry.info.offered_bitrates()),
                 "program absent" if _lacks_program(entry) else str(row["weights"]),
@@ -87,5 +89,7 @@ def _lacks_program(entry: CodecEntry) -> bool:
 
 
 def _rates(offered: str) -> str:
+    if not offered:
+        return "none"
     rates = offered.split(", ")
     return offered if len(rates) <= 8 else f"{', '.join(rates[:3])}, ... {rates[-1]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,37 +11,15 @@ from bench.commands.terminal import (
     NothingMeasuredError,
     format_option,
     print_json,
-    print_table,
+    print_whole,
     words,
 )
 
 if TYPE_CHECKING:
-    from bench.streaming import StreamSpeed
-    from codec_zoo.streaming import Backend
+    from collections.abc import Mapping
 
-HEADER = (
-    "codec",
-    "part",
-    "backend",
-    "chunk",
-    "RTF (CPU)",
-    "of passes",
-    "RTF (wall)",
-    "p50 [ms]",
-    "p95",
-    "p99",
-    "max",
-    "jitter",
-    "late",
-    "ratio",
-    "spread",
-)
-NOTES = (
-    "RTF: seconds of audio per second of computing; above 1 is faster than real time.",
-    "Ratio: CPU time of a second of audio over that of a fixed workload timed beside it; compare "
-    "machines by it, and by nothing else. Spread: its coefficient of variation over the passes.",
-    "Untrained networks of full size at the highest default bitrate; warm-up left out.",
-)
+    from bench.streaming_throughput import Throughput
+    from codec_zoo.streaming import Backend
 
 
 @click.command()
@@ -76,10 +54,8 @@ NOTES = (
 )
 @click.option(
     "--backend",
-    type=click.Choice(["onnx", "torch"]),
-    default="onnx",
-    show_default=True,
-    help="What runs the networks.",
+    type=click.Choice(["onnx", "torch", "native"]),
+    help="What runs the streams.  [default: the fastest that a codec has]",
 )
 @format_option
 def stream(
@@ -88,7 +64,7 @@ def stream(
     threads: int,
     seconds: float,
     passes: int,
-    backend: Backend,
+    backend: Backend | None,
     style: str,
 ) -> None:
     """Measure streaming speed and latency, chunk by chunk.
@@ -105,25 +81,30 @@ def stream(
 
     from dataclasses import asdict
 
+    from bench.complexity.counter import UncountedOperatorError
+    from bench.cost_tables import streaming_table
     from bench.streaming import measure_streams, stream_parts
     from bench.streaming_reference import WAITING_LIMIT, ReferenceWorkload, waiting_share
+    from bench.streaming_throughput import throughputs
     from codec_zoo.interface import CodecError
     from codec_zoo.registry import codec_entry
 
-    parts, failures = [], []
+    parts, built, failures = [], [], []
     for name in codecs:
         try:
             entry = codec_entry(name)
         except (LookupError, CodecError) as error:
             raise click.UsageError(str(error.args[0])) from error
         try:
+            codec = entry.build_codec(None, "cpu")
             parts += stream_parts(
-                entry.build(None, "cpu"),
+                codec,
                 seconds=seconds,
                 chunk_samples=chunk,
                 backend=backend,
                 threads=threads,
             )
+            built.append(codec)
         except (CodecError, ImportError) as error:
             hint = f" (pip install '{entry.requires}')" if isinstance(error, ImportError) else ""
             failures.append(f"{error}{hint}")
@@ -137,30 +118,28 @@ def stream(
             err=True,
         )
     speeds = measure_streams(parts, n_passes=passes)
+    rows = [asdict(speed) | {"threads": threads, "waiting_share": waiting} for speed in speeds]
+    achieved: list[Throughput | None] = [None] * len(rows)
+    try:
+        achieved = throughputs(built, speeds)
+    except UncountedOperatorError as error:
+        failures.append(f"no throughput: {error}")
+    for row, found in zip(rows, achieved, strict=True):
+        row["throughput"] = None if found is None else asdict(found)
     if style == "json":
-        print_json(
-            [asdict(speed) | {"threads": threads, "waiting_share": waiting} for speed in speeds]
-        )
+        print_json(rows)
     else:
-        print_table(HEADER, [_cells(speed) for speed in speeds])
-        for note in NOTES:
-            click.echo(note)
+        print_whole(streaming_table(rows))
+        for row in rows:
+            if row["throughput"] is not None:
+                click.echo(_throughput(row))
     if failures:
         raise FailedError(" ".join(failures))
 
 
-def _cells(speed: StreamSpeed) -> tuple[str, ...]:
-    latencies = (speed.p50_ms, speed.p95_ms, speed.p99_ms, speed.max_ms, speed.jitter_ms)
+def _throughput(row: Mapping[str, Any]) -> str:  # as JSON takes it
+    found = row["throughput"]
     return (
-        speed.codec,
-        speed.part,
-        speed.backend,
-        str(speed.chunk_samples),
-        f"{speed.rtf_cpu:.2f}",
-        f"{speed.rtf_cpu_low:.2f} to {speed.rtf_cpu_high:.2f}",
-        f"{speed.rtf_wall:.2f}",
-        *(f"{latency:.2f}" for latency in latencies),
-        f"{speed.late_share:.1%}",
-        f"{speed.reference_ratio:.2f}",
-        "-" if speed.reference_ratio_spread is None else f"{speed.reference_ratio_spread:.1%}",
+        f"{row['codec']} {row['part']}: {found['achieved_macs_per_second'] / 1e9:.1f} GMAC/s, "
+        f"{found['peak_share']:.0%} of one core's largest matrix products."
     )

@@ -14,10 +14,13 @@ import click
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
-    from rich.table import Table
+    from rich.table import Table as RichTable
+
+    from bench.tables import Table
 
 EXIT_FAILED = 1
 EXIT_NOTHING = 3
+EXIT_INCONCLUSIVE = 4
 COLUMN_GAP = 3  # characters that the table style puts between columns
 REPORT_EVERY = 10.0  # s between lines where stderr is no terminal
 
@@ -84,6 +87,13 @@ def print_table(
         console.print(table)
 
 
+def print_whole(table: Table) -> None:
+    """Write a table to stdout with its title and its notes."""
+    print_table(table.header, table.rows, title=table.title)
+    for note in table.notes:
+        click.echo(note)
+
+
 def _column_groups(
     header: Sequence[str], rows: Sequence[Sequence[str]], width: int, fold: int
 ) -> list[list[int]]:
@@ -100,12 +110,12 @@ def _column_groups(
     return groups
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]], fold: int) -> Table:
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], fold: int) -> RichTable:
     from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    table = RichTable(box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
     for index, heading in enumerate(header):
         numeric = index > 0 and all(_is_numeric(row[index]) for row in rows)
         table.add_column(

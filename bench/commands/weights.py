@@ -25,7 +25,8 @@ def list_weights(style: str) -> None:
     from codec_zoo.weights import find_weights, weights_folder
 
     listed = []
-    for name, source in _sources().items():
+    sources = _sources()
+    for name, source in sources.items():
         found = find_weights(source)
         listed.append(
             {
@@ -34,7 +35,8 @@ def list_weights(style: str) -> None:
                 "origin": found[1] if found else None,
                 "path": str(found[0]) if found else None,
                 "hub": source.hub or None,
-                "url": _url(source),
+                "addresses": source.addresses,
+                "pinned": bool(source.files) and all(file.sha256 for file in source.files),
                 "licence": source.licence,
                 "size": source.size,
                 "accepts": source.accepts,
@@ -51,12 +53,9 @@ def list_weights(style: str) -> None:
                 str(row["weights"]),
                 f"{float(str(row['size'])) / 1e6:.0f}",
                 str(row["licence"]),
-                str(
-                    row["path"]
-                    or (f"hub: {row['hub']}" if row["hub"] else row["url"] or row["accepts"])
-                ),
+                str(row["path"] or ", ".join(source.addresses) or source.accepts),
             )
-            for row in listed
+            for row, source in zip(listed, sources.values(), strict=True)
         ],
         fold=4,
     )
@@ -73,6 +72,9 @@ def fetch_weights(name: str) -> None:
     source = _source(name)
     size, licence = f"about {source.size / 1e6:.0f} MB", f"licence: {source.licence}"
     click.echo(f"{name}: {size}, {licence}", err=True)
+    for file in source.files:
+        pinned = f"sha256 {file.sha256}" if file.sha256 else "not pinned: this fetch sets the hash"
+        click.echo(f"{file.url} ({pinned})", err=True)
     try:
         found = fetch(source, _show_progress)
     except CodecError as error:
@@ -123,10 +125,6 @@ def verify_weights() -> None:
             click.echo(f"{name}: ok ({found.origin}, sha256 {found.sha256})")
     if failed:
         raise FailedError("some weights cannot be used.")
-
-
-def _url(source: WeightsSource) -> str | None:
-    return source.files[0].url.rpartition("/")[0] if source.files else None
 
 
 def _show_progress(file: str, n_bytes: int) -> None:

@@ -10,9 +10,11 @@ import numpy as np
 from bench.complexity.context import Context, measure_context
 from bench.complexity.counter import OperatorCounter, check_all_counted
 from bench.complexity.parameters import ParameterCount, count_parameters
+from codec_zoo.interface import NeuralVocoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from torch import nn
 
@@ -30,11 +32,11 @@ Macs = dict[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Complexity:
-    """Cost of one codec at one bitrate.
+    """Cost of one codec at one bitrate, or of one vocoder.
 
     Attributes:
         codec: its name.
-        bitrate: bit/s.
+        bitrate: bit/s; none for a vocoder.
         sample_rate: rate in Hz.
         parameters: counts of parameters.
         encoder: MACs per second of audio by kind of operator, without the quantizer.
@@ -45,7 +47,7 @@ class Complexity:
     """
 
     codec: str
-    bitrate: int
+    bitrate: int | None
     sample_rate: int
     parameters: ParameterCount
     encoder: Macs
@@ -109,7 +111,7 @@ class Complexity:
         }
 
 
-def second_of_noise(codec: NeuralCodec) -> Samples:
+def second_of_noise(codec: NeuralCodec | NeuralVocoder) -> Samples:
     """The whole frames that are closest to one second, ``(channels, samples)``."""
     info = codec.info
     n_samples = max(1, round(info.sample_rate / info.frame_size)) * info.frame_size
@@ -117,8 +119,33 @@ def second_of_noise(codec: NeuralCodec) -> Samples:
     return (LEVEL * rng.standard_normal((info.channels[0], n_samples))).astype(np.float32)
 
 
+def round_trip(
+    codec: NeuralCodec | NeuralVocoder,
+    samples: Samples,
+    bitrate: int | None,
+    *,
+    encoding: AbstractContextManager[object],
+    decoding: AbstractContextManager[object],
+) -> None:
+    """Code and decode, or take features and synthesise, each while a context is entered."""
+    if isinstance(codec, NeuralVocoder):
+        with encoding:
+            features = codec.features(samples)
+        with decoding:
+            codec.synthesise(features, samples.shape[1])
+        return
+    assert bitrate is not None, "a codec is measured at a bitrate"
+    with encoding:
+        bitstream = codec.encode(samples, bitrate)
+    with decoding:
+        codec.decode(bitstream)
+
+
 def measure(
-    codec: NeuralCodec, bitrate: int, *, published: PublishedCost | None = None
+    codec: NeuralCodec | NeuralVocoder,
+    bitrate: int | None,
+    *,
+    published: PublishedCost | None = None,
 ) -> Complexity:
     """Count what coding and decoding a second of audio takes.
 
@@ -129,12 +156,9 @@ def measure(
     parts = codec.modules()
     noise = second_of_noise(codec)
     per_second = info.sample_rate / noise.shape[1]
-    coding, decoding = (OperatorCounter(parts["quantizer"]) for _ in range(2))
-    with coding:
-        bitstream = codec.encode(noise, bitrate)
-    with decoding:
-        codec.decode(bitstream)
-    for counter in (coding, decoding):
+    encoding, decoding = (OperatorCounter(parts["quantizer"]) for _ in range(2))
+    round_trip(codec, noise, bitrate, encoding=encoding, decoding=decoding)
+    for counter in (encoding, decoding):
         check_all_counted(counter, parts.values())
     return Complexity(
         codec=info.name,
@@ -142,15 +166,15 @@ def measure(
         sample_rate=info.sample_rate,
         parameters=count_parameters(
             parts,
-            used={*coding.used, *decoding.used},
-            ran={"encoder": coding.modules.values(), "decoder": decoding.modules.values()},
+            used={*encoding.used, *decoding.used},
+            ran={"encoder": encoding.modules.values(), "decoder": decoding.modules.values()},
             left_out=published.left_out if published else (),
         ),
-        encoder=_macs(coding, per_second, quantizer=False),
-        quantizer=_macs(coding, per_second, quantizer=True),
+        encoder=_macs(encoding, per_second, quantizer=False),
+        quantizer=_macs(encoding, per_second, quantizer=True),
         dequantizer=_macs(decoding, per_second, quantizer=True),
         decoder=_macs(decoding, per_second, quantizer=False),
-        context=_context(codec, parts, coding, decoding),
+        context=_context(codec, parts, encoding, decoding),
     )
 
 
@@ -164,13 +188,13 @@ def _macs(counter: OperatorCounter, per_second: float, *, quantizer: bool) -> di
 
 
 def _context(
-    codec: NeuralCodec,
+    codec: NeuralCodec | NeuralVocoder,
     parts: Mapping[str, nn.Module],
-    coding: OperatorCounter,
+    encoding: OperatorCounter,
     decoding: OperatorCounter,
 ) -> Context | None:
     listed = {id(module) for part in parts.values() for module in part.modules()}
-    if not {*coding.counting, *decoding.counting} <= listed:
+    if not {*encoding.counting, *decoding.counting} <= listed:
         return None
     info = codec.info
     return measure_context(

@@ -1,6 +1,7 @@
 """The measurement of one codec in a process of its own, so that its memory is its own too.
 
-``python -m bench.complexity.process CODEC`` prints one JSON object.
+``python -m bench.complexity.process CODEC DECLARATIONS [WEIGHTS SHA256 ORIGIN]`` prints one JSON
+object; an empty name of DECLARATIONS stands for none.
 """
 
 from __future__ import annotations
@@ -9,26 +10,47 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, cast
 
 from bench.engines import THREAD_VARIABLES
-from codec_zoo.interface import CodecEntry, CodecError, NeuralCodec
+from codec_zoo.interface import CodecEntry, CodecError, NeuralCodec, NeuralVocoder
 from codec_zoo.registry import codec_entry
-from codec_zoo.weights import find_weights
+from codec_zoo.weights import WeightsFile, find_weights, is_preview
 
 STATUS = Path("/proc/self/status")  # Linux; its VmHWM begins anew when a program starts
 
 
-def measure_in_process(codec: str) -> dict[str, Any]:  # see Complexity.row
+NOT_NEURAL = 5  # exit status of a process whose codec has nothing to count
+
+
+class NotNeuralError(CodecError):
+    """The codec is not made of torch modules, so there is nothing to count."""
+
+
+def measure_in_process(
+    codec: str, *, declarations: Path | None = None, weights: WeightsFile | None = None
+) -> dict[str, Any]:  # see Complexity.row
     """The row of ``codec``, with its peak memory, measured by another process on one thread.
 
+    Args:
+        codec: its name.
+        declarations: TOML file that declares external codecs.
+        weights: what makes the network; without them it is the published one, untrained.
+
     Raises:
+        NotNeuralError: it is not made of torch modules.
         CodecError: it could not be measured; the message says why.
     """
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, "1")
     ended = subprocess.run(
-        [sys.executable, "-m", "bench.complexity.process", codec],
+        [
+            *(sys.executable, "-m", "bench.complexity.process", codec),
+            *("" if declarations is None else str(declarations),),
+            *(map(str, astuple(weights)) if weights else ()),
+        ],
         env=environment,
         capture_output=True,
         text=True,
@@ -36,33 +58,42 @@ def measure_in_process(codec: str) -> dict[str, Any]:  # see Complexity.row
     )
     if ended.returncode:
         lines = ended.stderr.strip().splitlines() or [f"exit status {ended.returncode}"]
-        raise CodecError(f"{codec} cannot be measured: {lines[-1]}")
+        kind = NotNeuralError if ended.returncode == NOT_NEURAL else CodecError
+        raise kind(f"{codec} cannot be measured: {lines[-1]}")
     return cast("dict[str, Any]", json.loads(ended.stdout))
 
 
-def row_of(codec: str) -> dict[str, Any]:  # see Complexity.row
-    """The row of ``codec`` at its full size, untrained, measured in this process.
+def row_of(
+    codec: str, declarations: Path | None = None, weights: WeightsFile | None = None
+) -> dict[str, Any]:  # see Complexity.row
+    """The row of ``codec``, measured in this process; see :func:`measure_in_process`.
 
     Raises:
-        CodecError: it is not made of torch modules, or a library is missing.
+        NotNeuralError: it is not made of torch modules.
+        CodecError: a library is missing.
         UncountedOperatorError: it computes something whose MACs are not known.
     """
-    entry = codec_entry(codec)
+    entry = codec_entry(codec, declarations)
     try:
-        built = entry.build(None, "cpu")
+        built = entry.build(weights, "cpu")
     except ImportError as error:
         raise CodecError(f"{error.name} is missing: pip install '{entry.requires}'") from error
-    if not isinstance(built, NeuralCodec):
-        raise CodecError(
+    if not isinstance(built, NeuralCodec | NeuralVocoder):
+        raise NotNeuralError(
             "it is not made of torch modules, so it has no parameters and MACs to count."
         )
-    from bench.complexity.measurement import measure, second_of_noise
+    from bench.complexity.measurement import measure, round_trip, second_of_noise
     from bench.complexity.published import published_costs
 
-    published = published_costs().get(codec)
-    bitrate = published.bitrate if published else max(entry.info.default_bitrates)
+    is_other = entry.weights is not None and is_preview(
+        entry.weights, weights.origin if weights else ""
+    )
+    published = None if is_other else published_costs().get(codec)
+    highest = max(entry.info.default_bitrates, default=None)
+    bitrate = published.bitrate if published else highest
     before = _peak_memory()
-    built.decode(built.encode(second_of_noise(built), bitrate))
+    noise = second_of_noise(built)
+    round_trip(built, noise, bitrate, encoding=nullcontext(), decoding=nullcontext())
     memory = {"built_bytes": before, "peak_bytes": _peak_memory()}
     row = measure(built, bitrate, published=published).row(published)
     return row | {"weights_bytes": _size_of_weights(entry), "memory": memory}
@@ -84,16 +115,20 @@ def _size_of_weights(entry: CodecEntry) -> int | None:
     return sum(path.stat().st_size for path in files if path.is_file())
 
 
-def main(codec: str) -> None:
+def main(codec: str, declarations: str, *weights: str) -> None:
     """Print the row of ``codec``, or end with the reason why there is none."""
     from bench.complexity.counter import UncountedOperatorError
 
+    file = WeightsFile(Path(weights[0]), *weights[1:]) if weights else None
     try:
-        row = row_of(codec)
+        row = row_of(codec, Path(declarations) if declarations else None, file)
+    except NotNeuralError as error:
+        print(error, file=sys.stderr)  # noqa: T201  what the calling process reads
+        sys.exit(NOT_NEURAL)
     except (CodecError, UncountedOperatorError) as error:
         sys.exit(str(error))
     print(json.dumps(row))  # noqa: T201  what the calling process reads
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

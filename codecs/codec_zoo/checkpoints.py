@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-STATE_KEYS = ("model", "state_dict")  # where HILCodec's and DAC's training scripts put the weights
+# Where the training scripts of HILCodec, DAC, and HiFi-GAN and BigVGAN put the weights.
+STATE_KEYS = ("model", "state_dict", "generator")
 ZIP_MAGIC = b"PK"  # torch.save since 1.6
 PICKLE_MAGIC = b"\x80"  # torch.save before 1.6
 
@@ -25,8 +26,9 @@ def load_state_dict(path: Path) -> dict[str, Tensor]:
     """Tensors by name, on the CPU and in the precision in which they are stored.
 
     The format is told by the file's first bytes, not by its name. A torch file may hold the state
-    dictionary itself or a training checkpoint with it under ``model`` or ``state_dict``; entries of
-    the state dictionary that are no tensors are left out. No code in the file is run.
+    dictionary itself or a training checkpoint with it under ``model``, ``state_dict`` or
+    ``generator``; entries of the state dictionary that are no tensors are left out. No code in the
+    file is run.
 
     Raises:
         WeightsError: the file is missing, cut off, damaged or no checkpoint.

@@ -31,13 +31,13 @@ def download(file: RemoteFile, folder: Path, report: Callable[[int], None]) -> P
         report: told the bytes of ``file`` that are here, again and again.
 
     Returns:
-        The file, whose content has the expected hash.
+        The file, whose content has the expected hash where one is known.
 
     Raises:
         DownloadError: the server cannot be reached, breaks off or has another file.
     """
     target = folder / file.name
-    if target.is_file() and _sha256(target) == file.sha256:
+    if target.is_file() and _is_expected(target, file):
         return target
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{file.name}.part"
@@ -53,14 +53,18 @@ def download(file: RemoteFile, folder: Path, report: Callable[[int], None]) -> P
             f"{file.url} cannot be fetched ({error}); {kept} bytes are here, and fetching again "
             "goes on from them."
         ) from error
-    found = _sha256(part)
-    if found != file.sha256:
+    if not _is_expected(part, file):
+        found = _sha256(part)
         part.unlink()
         raise DownloadError(
             f"{file.url} has sha256 {found[:12]}..., {file.sha256[:12]}... expected; "
             "the published file has changed or was damaged on the way."
         )
     return part.rename(target)
+
+
+def _is_expected(path: Path, file: RemoteFile) -> bool:
+    return not file.sha256 or _sha256(path) == file.sha256
 
 
 def _continue(url: str, part: Path, report: Callable[[int], None]) -> None:

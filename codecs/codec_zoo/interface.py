@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import nn
 
     from codec_zoo.bitstream import Bitstream
@@ -22,6 +24,10 @@ class CodecError(Exception):
 
 class UnsupportedBitrateError(CodecError):
     """The codec does not offer the bitrate that was asked for."""
+
+
+class NotACodecError(CodecError):
+    """A vocoder was given where only a codec will do."""
 
 
 class ProgramNotFoundError(CodecError):
@@ -67,7 +73,7 @@ class CodecInfo:
         name: name on the command line, in tables and in run folders.
         version: version of the adapter; raised when its output changes.
         sample_rate: rate in Hz of the audio that goes in and comes out.
-        bitrates: offered nominal bitrates in bit/s.
+        bitrates: offered nominal bitrates in bit/s; none for a vocoder.
         default_bitrates: the ones a run takes when none are named, in bit/s.
         licence: licence of the codec's code.
         paper: where the codec is described.
@@ -148,6 +154,42 @@ class Codec(Protocol):
 
 
 @runtime_checkable
+class Vocoder(Protocol):
+    """Copy synthesis: features of a recording, and a waveform made from them alone.
+
+    It stands beside codecs in a run but sends no bits: ``info.kind`` is ``vocoder``, and there are
+    no bitrates.
+    """
+
+    info: CodecInfo
+
+    def features(self, samples: Samples) -> NDArray[np.float32]:
+        """What the waveform is made from, ``[bands, frames]``, of audio ``(channels, samples)``.
+
+        Raises:
+            CodecError: the audio does not fit the vocoder.
+        """
+        ...
+
+    def synthesise(self, features: NDArray[np.float32], n_samples: int) -> Samples:
+        """Audio of shape ``(channels, n_samples)``, aligned with what the features were taken of.
+
+        Raises:
+            CodecError: the features are not those of so many samples.
+        """
+        ...
+
+
+@runtime_checkable
+class NeuralVocoder(Vocoder, Protocol):
+    """A vocoder made of torch modules, whose parameters and MACs can be counted."""
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        """The parts under the names of a codec's; the front end is the ``encoder``."""
+        ...
+
+
+@runtime_checkable
 class NeuralCodec(Codec, Protocol):
     """A codec made of torch modules, whose parameters and MACs can be counted."""
 
@@ -168,15 +210,27 @@ class StreamEncoder(Protocol):
         ...
 
     def flush(self) -> list[bytes]:
-        """Packets of what was held back; the stream ends."""
+        """Packets of what was held back; the stream ends.
+
+        A codec with a delay sends one or more packets here, without which the end is missing.
+        """
         ...
 
 
 class StreamDecoder(Protocol):
-    """One stream of packets on its way into audio; it remembers what came before."""
+    """One stream of packets on its way into audio; it remembers what came before.
+
+    What it gives is aligned with what was pushed into the encoder, lost packets or not, and covers
+    it; where a delay is removed, the first piece is shorter and the end reaches past the audio. Who
+    receives it cuts it to length.
+    """
 
     def push(self, packet: bytes | None) -> Samples:
         """Audio ``(channels, samples)`` of the next packet; none stands for one that was lost.
+
+        A lost packet gives as much audio as one that came. How it is concealed is the codec's:
+        networks repeat the codes before it, Opus extrapolates. Before the first packet there is
+        silence.
 
         Raises:
             BitstreamError: the packet is damaged.
@@ -192,7 +246,12 @@ class StreamDecoder(Protocol):
 class StreamingCodec(Codec, Protocol):
     """A codec that also works frame by frame, with the result of coding all at once.
 
-    Audio that is no whole number of frames is to be completed with zeros by who sends it.
+    Where the published offline path sees ahead at the start, as the mirrored padding of EnCodec
+    does, the first frames differ; the codec's adapter says so. Audio that is no whole number of
+    frames is to be completed with zeros by who sends it.
+
+    Where a codec takes several channel counts, its ``stream_decoder`` has the keyword ``channels``,
+    by default the first of them.
     """
 
     def stream_encoder(self, bitrate: int) -> StreamEncoder:
@@ -218,9 +277,9 @@ class CodecEntry:
 
     Attributes:
         info: the description, at hand without building the codec.
-        build: makes the codec from its weights, on a device such as ``cpu`` or ``cuda``. Without
-            weights a neural codec is built untrained, which is good for measuring its size and
-            speed and for nothing else.
+        build: makes the codec or vocoder from its weights, on a device such as ``cpu`` or
+            ``cuda``. Without weights a neural one is built untrained, which is good for measuring
+            its size and speed and for nothing else.
         weights: where the weights come from; none for a codec that needs none.
         check: raises a :class:`CodecError` when something else that the codec needs is missing,
             such as an external program.
@@ -229,8 +288,21 @@ class CodecEntry:
     """
 
     info: CodecInfo
-    build: Callable[[WeightsFile | None, str], Codec]
+    build: Callable[[WeightsFile | None, str], Codec | Vocoder]
     weights: WeightsSource | None = None
     check: Callable[[], None] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     requires: str = ""
+
+    def build_codec(self, weights: WeightsFile | None, device: str) -> Codec:
+        """What :attr:`build` makes, where only a codec will do.
+
+        Raises:
+            NotACodecError: it is a vocoder.
+        """
+        built = self.build(weights, device)
+        if isinstance(built, Vocoder):
+            raise NotACodecError(
+                f"{self.info.name} is a vocoder, which sends no bits; a codec expected."
+            )
+        return built

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 UNTRAINED_SEED = 0
 N_EXAMPLES = 3  # tensors named in a message
 
-Network = TypeVar("Network", bound=nn.Module)
+Built = TypeVar("Built")
 Convolution = TypeVar("Convolution", nn.Conv1d, nn.ConvTranspose1d)
 
 
@@ -34,7 +34,7 @@ def normalised(convolution: Convolution) -> Convolution:
     return convolution
 
 
-def untrained(build: Callable[[], Network]) -> Network:
+def untrained(build: Callable[[], Built]) -> Built:
     """What ``build`` makes, with the same random weights every time."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(UNTRAINED_SEED)

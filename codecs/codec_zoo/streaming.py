@@ -18,16 +18,22 @@ if TYPE_CHECKING:
     from codec_zoo.samples import Samples
 
 
-Backend = Literal["onnx", "torch"]
+Backend = Literal["onnx", "torch", "native"]
 PartName = Literal["encoder", "encoder+quantizer", "decoder"]
-StreamFunction: TypeAlias = "Callable[[NDArray[Any]], NDArray[Any]]"  # audio, latents or codes
+StreamFunction: TypeAlias = "Callable[[Any], Any]"  # audio, latents, codes or packets
 
 
 @runtime_checkable
 class PartwiseStreams(Protocol):
-    """A streaming codec whose parts can be run, and timed, one by one."""
+    """A streaming codec whose parts can be run, and timed, one by one.
+
+    Attributes:
+        stream_backends: what can run its parts, the fastest first. ``native``, the codec's own
+            program, stands for codecs without such parts.
+    """
 
     info: CodecInfo
+    stream_backends: tuple[Backend, ...]
 
     def stream_parts(
         self, bitrate: int, *, chunk_frames: int, backend: Backend, threads: int
@@ -36,6 +42,10 @@ class PartwiseStreams(Protocol):
 
         ``encoder`` takes audio ``[1, C, samples]`` to latents, ``encoder+quantizer`` takes it to
         codes ``[1, K, chunk_frames]``, and ``decoder`` takes codes to audio.
+
+        Raises:
+            UnsupportedBitrateError: ``bitrate`` is not offered.
+            CodecError: ``backend`` is none of ``stream_backends``.
         """
         ...
 
@@ -96,6 +106,19 @@ class CodeDecoder:
     def flush(self) -> Samples:
         """Nothing: no frame is held back."""
         return np.zeros((self._info.channels[0], 0), np.float32)
+
+
+def check_backend(codec: PartwiseStreams, backend: Backend) -> None:
+    """Accept a backend that can run the codec's streams.
+
+    Raises:
+        CodecError: it cannot.
+    """
+    if backend not in codec.stream_backends:
+        raise CodecError(
+            f"{codec.info.name} does not stream by {backend}; "
+            f"choose {' or '.join(codec.stream_backends)}."
+        )
 
 
 def check_whole_frames(info: CodecInfo, n_samples: int) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from codec_zoo.interface import CodecError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,6 +19,24 @@ OPSET = 17
 IR_VERSION = 8  # of that operator set
 STATE_IN, STATE_OUT = "state_in_", "state_out_"
 ELEMENT_TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64}
+
+
+class ExportError(CodecError):
+    """A network holds a layer that cannot be written as a streaming operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A tensor of a graph; how its axes lie is the business of who writes it."""
+
+    name: str
+    channels: int
+    length: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Channels and length."""
+        return self.channels, self.length
 
 
 @dataclass
@@ -32,12 +52,25 @@ class StreamGraph:
     _constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
     _states: list[tuple[str, str, tuple[int, ...]]] = field(default_factory=list)
     _shared: dict[tuple[str, tuple[int, ...], bytes], str] = field(default_factory=dict)
+    _started: str = ""
 
     def apply(self, operator: str, *inputs: str, **attributes: Any) -> str:  # ONNX's own
-        """Add a node; returns the name of its first output."""
-        output = f"{operator.lower()}_{len(self._nodes)}"
-        self._nodes.append(helper.make_node(operator, inputs, [output], **attributes))
+        """Add a node; returns the name of its one output."""
+        (output,) = self.apply_many(operator, *inputs, n_outputs=1, **attributes)
         return output
+
+    def apply_many(
+        self,
+        operator: str,
+        *inputs: str,
+        n_outputs: int,
+        **attributes: Any,  # ONNX's own
+    ) -> list[str]:
+        """Add a node; returns the names of its first ``n_outputs`` outputs."""
+        number = len(self._nodes)
+        outputs = [f"{operator.lower()}_{number}_{index}" for index in range(n_outputs)]
+        self._nodes.append(helper.make_node(operator, inputs, outputs, **attributes))
+        return outputs
 
     def constant(self, values: NDArray[Any]) -> str:  # floats or integers
         """The name of a constant; equal ones are stored once."""
@@ -73,7 +106,17 @@ class StreamGraph:
         index = int(state.removeprefix(STATE_IN))
         self._states[index] = (state, value, self._states[index][2])
 
-    def continued(self, x: str, length: int, shape: tuple[int, ...], axis: int) -> str:
+    @property
+    def first_run(self) -> str:
+        """A number that is 1 in the first run and 0 in all later ones."""
+        if not self._started:
+            self._started = self.state((1,))
+            self.keep(self._started, self.apply("Max", self._started, self.scalar(1.0)))
+        return self.apply("Sub", self.scalar(1.0), self._started)
+
+    def continued(
+        self, x: str, length: int, shape: tuple[int, ...], axis: int, *, from_first: bool = False
+    ) -> str:
         """``x`` behind the last ``length`` positions of what came before it, along ``axis``.
 
         Args:
@@ -81,11 +124,16 @@ class StreamGraph:
             length: positions to remember.
             shape: shape of ``x``.
             axis: the time axis.
+            from_first: whether copies of the first position come before it, and not zeros.
         """
         remembered = list(shape)
         remembered[axis] = length
         state = self.state(tuple(remembered))
-        extended = self.apply("Concat", state, x, axis=axis)
+        past = state
+        if from_first:
+            copies = self.apply("Mul", self.first_run, self.slice(x, 0, 1, axis))
+            past = self.apply("Add", state, copies)
+        extended = self.apply("Concat", past, x, axis=axis)
         total = shape[axis] + length
         self.keep(state, self.slice(extended, total - length, total, axis))
         return extended

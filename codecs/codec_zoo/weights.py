@@ -47,12 +47,13 @@ class RemoteFile:
     Attributes:
         url: where it is.
         name: what it is called here.
-        sha256: hash of its content, as hexadecimal.
+        sha256: hash of its content, as hexadecimal; empty where it has never been seen here, and
+            the hash of the first fetch is what later ones are compared with.
     """
 
     url: str
     name: str
-    sha256: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ class WeightsSource:
         licence: licence of the weights.
         size: size of the download in bytes, about.
         hub: repository on the Hugging Face hub that transformers loads, if there is one.
-        files: files to be fetched by URL into one folder, if there are any.
+        files: files to be fetched by URL, if there are any: one that is imported as it is, or
+            several into one folder.
+        page: web page where a person finds the file, if a program cannot fetch it.
         bundled: file inside the package ``codec_zoo`` that is shipped, if there is one.
         bundled_preview: whether that file's quality is known to be short of the published one.
         accepts: what the codec's loader takes, for messages.
@@ -75,9 +78,16 @@ class WeightsSource:
     size: int
     hub: str = ""
     files: tuple[RemoteFile, ...] = ()
+    page: str = ""
     bundled: str = ""
     bundled_preview: bool = False
     accepts: str = "a checkpoint file"
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where on the web the files are; empty for weights that are only shipped or imported."""
+        hub = (f"https://huggingface.co/{self.hub}",) if self.hub else ()
+        return tuple(file.url for file in self.files) or ((self.page,) if self.page else hub)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +116,7 @@ def weights_folder() -> Path:
 def find_weights(source: WeightsSource) -> tuple[Path, str] | None:
     """Path and origin of weights that are on this machine; none where there are none."""
     folder = weights_folder()
-    if (folder / source.name).is_dir():
+    if (folder / source.name).exists():
         return folder / source.name, "imported"
     files = sorted(path for path in folder.glob(f"{source.name}.*") if path.is_file())
     if files:
@@ -165,10 +175,11 @@ def fetch_weights(source: WeightsSource, report: Callable[[str, int], None]) -> 
             download(file, incoming, functools.partial(report, file.name))
         except DownloadError as error:
             raise WeightsNotFoundError(
-                f"no weights for {source.name}: {error} On a machine without a network run "
+                f"no weights for {source.name}: {error} Where there is no network, run "
                 f"{_import_hint(source)}."
             ) from error
-    found = import_weights(source, incoming)
+    one = source.files[0].name if len(source.files) == 1 else ""
+    found = import_weights(source, incoming / one)
     shutil.rmtree(incoming)
     return found
 
@@ -246,7 +257,8 @@ def _hub_snapshot(repository: str) -> Path | None:
 
 
 def _import_hint(source: WeightsSource) -> str:
-    return f"`bench weights import {source.name} PATH` with {source.accepts}"
+    origin = f", to be had from {', '.join(source.addresses)}" if source.addresses else ""
+    return f"`bench weights import {source.name} PATH` with {source.accepts}{origin}"
 
 
 def _fetch(source: WeightsSource) -> tuple[Path, str]:

@@ -17,17 +17,16 @@ from typing import TYPE_CHECKING, Literal
 
 from codec_zoo.adapters.network_codec import NetworkCodec
 from codec_zoo.interface import Codebooks, CodecEntry, CodecInfo
-from codec_zoo.weights import WeightsSource
+from codec_zoo.weights import RemoteFile, WeightsSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import nn
 
     from codec_zoo.bitstream import Bitstream
     from codec_zoo.models.audiodec.network import AudioDec
+    from codec_zoo.network_streams import StreamingNetwork
     from codec_zoo.samples import Samples
     from codec_zoo.streaming import (
         Backend,
@@ -46,12 +45,15 @@ FRAME_SIZE = 300
 N_CODEBOOKS = 8
 CODEBOOK_SIZE = 1024
 BITS_PER_CODE = 10
+RELEASE = "https://github.com/facebookresearch/AudioDec/releases/download/pretrain_models_v02"
 
 Decoder = Literal["symmetric", "v0", "v1", "v2"]
 
 
 class AudioDecCodec:
     """AudioDec with one of its decoders, all at once or frame by frame."""
+
+    stream_backends: tuple[Backend, ...] = ("onnx", "torch")
 
     def __init__(self, info: CodecInfo, network: AudioDec, device: str) -> None:
         """Describe the codec by ``info`` and run ``network``, which is on ``device``."""
@@ -74,58 +76,35 @@ class AudioDecCodec:
 
     def stream_encoder(self, bitrate: int) -> CodeEncoder:
         """A stream of audio: one packet per frame of 300 samples, equal to :meth:`encode`."""
-        from codec_zoo.inference import exact_inference, to_tensor
-        from codec_zoo.models.audiodec.streaming import streaming_copy
-        from codec_zoo.streaming import CodeEncoder
+        from codec_zoo.network_streams import code_encoder
 
-        self.info.check_bitrate(bitrate)
-        encoder = streaming_copy(self._network.encoder)
-
-        def encode(samples: Samples) -> NDArray[np.int64]:
-            with exact_inference():
-                codes = self._network.quantizer.encode(encoder(to_tensor(samples, self._device)))
-                found: NDArray[np.int64] = codes[0].cpu().numpy()
-            return found
-
-        return CodeEncoder(self.info, encode)
+        return code_encoder(self.info, self._streaming(bitrate), self._device)
 
     def stream_decoder(self, bitrate: int) -> CodeDecoder:
         """A stream of packets, equal to :meth:`decode`; a lost one repeats the codes before it."""
-        import torch
+        from codec_zoo.network_streams import code_decoder
 
-        from codec_zoo.inference import exact_inference, to_samples
-        from codec_zoo.models.audiodec.streaming import streaming_copy
-        from codec_zoo.streaming import CodeDecoder
-
-        self.info.check_bitrate(bitrate)
-        decoder = streaming_copy(self._network.decoder)
-
-        def decode(codes: NDArray[np.int64]) -> Samples:
-            with exact_inference():
-                indices = torch.from_numpy(codes).to(self._device)[None]  # [1, K, T]
-                waveform = decoder(self._network.quantizer.decode(indices))
-                return to_samples(waveform, waveform.shape[2])
-
-        return CodeDecoder(self.info, N_CODEBOOKS, decode)
+        return code_decoder(self.info, N_CODEBOOKS, self._streaming(bitrate), self._device)
 
     def stream_parts(
         self, bitrate: int, *, chunk_frames: int, backend: Backend, threads: int
     ) -> Mapping[PartName, StreamFunction]:
-        """Encoder, encoder with quantizer, and decoder as functions of one chunk.
+        """Encoder, encoder with quantizer, and decoder as functions of one chunk."""
+        from codec_zoo.models.audiodec.stream_parts import streaming_graphs
+        from codec_zoo.network_streams import onnx_parts, torch_parts
+        from codec_zoo.streaming import check_backend
 
-        Raises:
-            CodecError: ``backend`` is not ``torch``.
-        """
-        from codec_zoo.interface import CodecError
-        from codec_zoo.models.audiodec.stream_parts import torch_parts
+        check_backend(self, backend)
+        if backend == "torch":
+            return torch_parts(self._streaming(bitrate), threads)
+        self.info.check_bitrate(bitrate)
+        return onnx_parts(streaming_graphs(self._network, chunk_frames), threads)
+
+    def _streaming(self, bitrate: int) -> StreamingNetwork:
+        from codec_zoo.models.audiodec.stream_parts import streaming_network
 
         self.info.check_bitrate(bitrate)
-        if backend != "torch":
-            raise CodecError(
-                f"{self.info.name} streams by torch only, {backend} was asked for; "
-                "choose the backend torch."
-            )
-        return torch_parts(self._network, threads)
+        return streaming_network(self._network)
 
 
 def _build(
@@ -177,6 +156,7 @@ def _entry(name: str, sample_rate: int, corpus: str, decoder: Decoder, *, size: 
             name=name,
             licence="CC-BY-NC-4.0: no commercial use",
             size=size,
+            files=(RemoteFile(f"{RELEASE}/exp.zip", "exp.zip"),),
             accepts=f"the official exp.zip, or a folder with {folders} out of it",
         ),
         requires="codecbench[neural]",

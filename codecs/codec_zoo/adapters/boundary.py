@@ -10,6 +10,8 @@ from codec_zoo.bitstream import BitstreamError
 from codec_zoo.interface import CodecError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from codec_zoo.bitstream import Bitstream
     from codec_zoo.interface import CodecInfo
     from codec_zoo.samples import Samples
@@ -57,4 +59,19 @@ def check_bitstream(info: CodecInfo, bitstream: Bitstream) -> None:
     if bitstream.n_samples < 1:
         raise BitstreamError(
             f"the bitstream has {bitstream.n_samples} samples; 1 or more expected."
+        )
+
+
+def check_features(
+    info: CodecInfo, features: NDArray[np.float32], expected: tuple[int, int]
+) -> None:
+    """Accept a vocoder's features of the expected shape ``(bands, frames)``.
+
+    Raises:
+        CodecError: they have another one.
+    """
+    if features.shape != expected:
+        raise CodecError(
+            f"{info.name} was given features of shape {features.shape}; (bands, frames) = "
+            f"{expected} expected for so many samples."
         )

@@ -9,7 +9,8 @@ The 48 kHz model codes chunks of one second that overlap by 1 %, each divided by
 crossfades them. The level is sent as a 32-bit float per chunk, after the codes; with the overlap
 the payload is about 2 % above the nominal 3 kbit/s.
 
-Neither model delays: sample n goes in and comes out as sample n.
+Neither model delays: sample n goes in and comes out as sample n. The 24 kHz model is causal and
+streams, see :mod:`codec_zoo.adapters.encodec_streams`; the other one is not.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from transformers import EncodecConfig, EncodecModel
 
     from codec_zoo.bitstream import Bitstream
+    from codec_zoo.interface import Codec
     from codec_zoo.samples import Samples
     from codec_zoo.weights import WeightsFile
 
@@ -169,27 +171,27 @@ def _levels(side: bytes) -> list[float]:
     return [float(level) for level in levels]
 
 
-def _build(
-    info: CodecInfo, config: EncodecConfig, weights: WeightsFile | None, device: str
-) -> EncodecCodec:
+def _model(config: EncodecConfig, weights: WeightsFile | None, device: str) -> EncodecModel:
     from transformers import EncodecModel
 
     from codec_zoo.keys.encodec import model_state
     from codec_zoo.pretrained import build_model
 
-    model = build_model(
+    return build_model(
         EncodecModel, config, weights, device, must_agree=MUST_AGREE, from_official=model_state
     )
-    return EncodecCodec(info, model, device)
 
 
-def _build_24khz(weights: WeightsFile | None, device: str) -> EncodecCodec:
+def _build_24khz(weights: WeightsFile | None, device: str) -> Codec:
     from transformers import EncodecConfig
 
-    return _build(ENCODEC_24KHZ.info, EncodecConfig(), weights, device)
+    from codec_zoo.adapters.encodec_streams import StreamingEncodec
+
+    model = _model(EncodecConfig(), weights, device)
+    return StreamingEncodec(ENCODEC_24KHZ.info, model, device)
 
 
-def _build_48khz(weights: WeightsFile | None, device: str) -> EncodecCodec:
+def _build_48khz(weights: WeightsFile | None, device: str) -> Codec:
     from transformers import EncodecConfig
 
     config = EncodecConfig(
@@ -202,7 +204,7 @@ def _build_48khz(weights: WeightsFile | None, device: str) -> EncodecCodec:
         chunk_length_s=1.0,
         overlap=0.01,
     )
-    return _build(ENCODEC_48KHZ.info, config, weights, device)
+    return EncodecCodec(ENCODEC_48KHZ.info, _model(config, weights, device), device)
 
 
 def _weights(name: str, hub: str, official: str, size: int) -> WeightsSource:
@@ -226,6 +228,7 @@ ENCODEC_24KHZ = CodecEntry(
         paper=PAPER,
         frame_size=FRAME_SIZE,
         codebooks=Codebooks(32, 1024),
+        streamable=True,
         trained_by="Meta AI",
     ),
     requires="codecbench[neural]",

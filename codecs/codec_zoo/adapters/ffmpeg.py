@@ -2,7 +2,8 @@
 
 All of them run aligned and to length, so their lookahead is 0 here: see
 :mod:`codec_zoo.adapters.packet_formats` for the delay that is removed. The version of PyAV is among
-the options because its wheel decides which encoders run.
+the options because its wheel decides which encoders run. Opus also streams, see
+:mod:`codec_zoo.adapters.packet_streams`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 def _entry(info: CodecInfo, packet_format: PacketFormat) -> CodecEntry:
     def build(weights: WeightsFile | None, device: str) -> Codec:
         from codec_zoo.adapters.packet_codec import PacketCodec
+        from codec_zoo.adapters.packet_streams import StreamingPacketCodec
 
-        return PacketCodec(info, packet_format)
+        codec = PacketCodec(info, packet_format)
+        return StreamingPacketCodec(codec) if info.streamable else codec
 
     options = {
         "encoder": packet_format.encoder,
@@ -45,6 +48,7 @@ OPUS = _entry(
         paper="Valin, Vos and Terriberry (2012), RFC 6716",
         channels=(1, 2),
         frame_size=packet_formats.OPUS.frame_size,
+        streamable=True,
     ),
     packet_formats.OPUS,
 )

@@ -13,7 +13,7 @@ import math
 from typing import TYPE_CHECKING
 
 from codec_zoo.interface import Codebooks, CodecEntry, CodecInfo
-from codec_zoo.weights import WeightsSource
+from codec_zoo.weights import RemoteFile, WeightsSource
 
 if TYPE_CHECKING:
     from codec_zoo.adapters.network_codec import NetworkCodec
@@ -26,6 +26,7 @@ PAPER = (
 CODES_PER_FRAME = 4
 CODEBOOK_SIZE = 1024
 BITS_PER_CODE = 10
+HUB = "https://huggingface.co/Dongchao/AcademiCodec/resolve/main"
 
 
 def _build(
@@ -69,6 +70,7 @@ def _entry(name: str, sample_rate: int, strides: tuple[int, ...], *, model: str)
             name=name,
             licence="not stated by the authors",
             size=255_000_000,
+            files=(RemoteFile(f"{HUB}/{model}", f"{model}.pth"),),
             accepts=f"the official {model} checkpoint (a torch file with the keys encoder, "
             "generator and quantizer)",
         ),

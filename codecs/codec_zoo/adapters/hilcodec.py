@@ -11,13 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import nn
 
     from codec_zoo.bitstream import Bitstream
     from codec_zoo.interface import Codec
     from codec_zoo.models.hilcodec.network import HilCodec
+    from codec_zoo.network_streams import StreamingNetwork
     from codec_zoo.samples import Samples
     from codec_zoo.streaming import (
         Backend,
@@ -38,6 +37,8 @@ PAPER = "Ahn, Woo, Kim, Kim: HILCodec, IEEE JSTSP 2024, arXiv:2405.04752"
 
 class HilCodecAdapter:
     """A HILCodec of any width behind the interface of the harness."""
+
+    stream_backends: tuple[Backend, ...] = ("onnx", "torch")
 
     def __init__(self, info: CodecInfo, network: HilCodec, device: str) -> None:
         self.info = info
@@ -89,53 +90,37 @@ class HilCodecAdapter:
 
     def stream_encoder(self, bitrate: int) -> CodeEncoder:
         """A stream of audio: one packet per frame of 320 samples, equal to :meth:`encode`."""
-        import torch
+        from codec_zoo.network_streams import code_encoder
 
-        from codec_zoo.models.hilcodec.streaming import streaming_copy
-        from codec_zoo.streaming import CodeEncoder
-
-        self.info.check_bitrate(bitrate)
-        encoder = streaming_copy(self._network.encoder)
-
-        def encode(samples: Samples) -> NDArray[np.int64]:
-            with torch.inference_mode():
-                latents = encoder(torch.tensor(samples, device=self._device)[None])
-                codes = self._network.quantizer.encode(latents, bitrate // BITRATE_PER_CODEBOOK)
-            found: NDArray[np.int64] = codes[0].cpu().numpy()
-            return found
-
-        return CodeEncoder(self.info, encode)
+        return code_encoder(self.info, self._streaming(bitrate), self._device)
 
     def stream_decoder(self, bitrate: int) -> CodeDecoder:
         """A stream of packets, equal to :meth:`decode`; a lost one repeats the codes before it."""
-        import torch
+        from codec_zoo.network_streams import code_decoder
 
-        from codec_zoo.models.hilcodec.streaming import streaming_copy
-        from codec_zoo.streaming import CodeDecoder
-
-        self.info.check_bitrate(bitrate)
-        decoder = streaming_copy(self._network.decoder)
-
-        def decode(codes: NDArray[np.int64]) -> Samples:
-            with torch.inference_mode():
-                indices = torch.tensor(codes, device=self._device)[None]
-                waveform = decoder(self._network.quantizer.decode(indices))[0]
-            decoded: Samples = waveform.cpu().numpy()
-            return decoded
-
-        return CodeDecoder(self.info, bitrate // BITRATE_PER_CODEBOOK, decode)
+        network = self._streaming(bitrate)
+        return code_decoder(self.info, bitrate // BITRATE_PER_CODEBOOK, network, self._device)
 
     def stream_parts(
         self, bitrate: int, *, chunk_frames: int, backend: Backend, threads: int
     ) -> Mapping[PartName, StreamFunction]:
         """Encoder, encoder with quantizer, and decoder as functions of one chunk."""
-        from codec_zoo.models.hilcodec.stream_parts import onnx_parts, torch_parts
+        from codec_zoo.models.hilcodec.stream_parts import streaming_graphs
+        from codec_zoo.network_streams import onnx_parts, torch_parts
+        from codec_zoo.streaming import check_backend
 
+        check_backend(self, backend)
+        if backend == "torch":
+            return torch_parts(self._streaming(bitrate), threads)
         self.info.check_bitrate(bitrate)
         n_codebooks = bitrate // BITRATE_PER_CODEBOOK
-        if backend == "torch":
-            return torch_parts(self._network, n_codebooks, threads)
-        return onnx_parts(self._network, n_codebooks, chunk_frames, threads)
+        return onnx_parts(streaming_graphs(self._network, n_codebooks, chunk_frames), threads)
+
+    def _streaming(self, bitrate: int) -> StreamingNetwork:
+        from codec_zoo.models.hilcodec.stream_parts import streaming_network
+
+        self.info.check_bitrate(bitrate)
+        return streaming_network(self._network, bitrate // BITRATE_PER_CODEBOOK)
 
     def modules(self) -> Mapping[str, nn.Module]:
         """Encoder, quantizer and decoder."""

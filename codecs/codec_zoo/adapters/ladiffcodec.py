@@ -1,9 +1,11 @@
 """LaDiffCodec (Yang, Jang, Kim, ICASSP 2024), run from our own definition of its networks.
 
 An EnCodec of 50 frames per second at 16 kHz sends 3 or 6 codes of 10 bits per frame; a diffusion
-model turns its features into latents of a continuous autoencoder. Here runs the sampler of the
-released script: 100 steps from the features themselves, without added noise at the start. It needs
-100 runs of a U-Net of 135 million parameters per recording, minutes per second of audio on a CPU.
+model turns its features into latents of a continuous autoencoder. Two samplers are offered, with
+the same weights: ``ladiffcodec`` runs that of the released script, 100 steps from the features
+themselves without added noise at the start, and ``ladiffcodec-infilling`` the paper's midway
+infilling with tau 100 and gamma 0.3. They need 100 and 200 runs of a U-Net of 135 million
+parameters per recording, minutes per second of audio on a CPU.
 
 The network's output has an arbitrary level. The level of the recording is sent as a 32-bit float,
 which counts in the payload, and the output is scaled to it. The noise of the steps has a fixed
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from codec_zoo.bitstream import Bitstream
-    from codec_zoo.models.ladiffcodec.network import LaDiffCodec, LaDiffCodecConfig
+    from codec_zoo.models.ladiffcodec.network import LaDiffCodec, LaDiffCodecConfig, Sampler
     from codec_zoo.samples import Samples
     from codec_zoo.weights import WeightsFile
 
@@ -34,7 +36,9 @@ PAPER = (
 FRAME_SIZE = 320
 LEVEL_TYPE = "<f4"
 LEVEL_BYTES = 4
-N_STEPS = 100
+N_STEPS = 100  # the paper's tau
+GAMMA = 0.3
+SEED = 0
 
 
 class LaDiffCodecAdapter:
@@ -111,9 +115,13 @@ class LaDiffCodecAdapter:
 
 
 def build(
-    config: LaDiffCodecConfig, weights: WeightsFile | None, device: str
+    config: LaDiffCodecConfig,
+    weights: WeightsFile | None,
+    device: str,
+    *,
+    info: CodecInfo | None = None,
 ) -> LaDiffCodecAdapter:
-    """A codec of the sizes in ``config``.
+    """A codec of the sizes in ``config``, described by ``info`` if not as ``ladiffcodec``.
 
     Raises:
         WeightsError: the weights are damaged, incomplete or of another model.
@@ -125,13 +133,7 @@ def build(
     network = untrained(lambda: LaDiffCodec(config))
     if weights is not None:
         load_weights(network, model_state(weights.path), weights.path)
-    return LaDiffCodecAdapter(LADIFFCODEC.info, network.to(device).eval(), device)
-
-
-def _build(weights: WeightsFile | None, device: str) -> LaDiffCodecAdapter:
-    from codec_zoo.models.ladiffcodec.network import LaDiffCodecConfig
-
-    return build(LaDiffCodecConfig(n_steps=N_STEPS), weights, device)
+    return LaDiffCodecAdapter(info or LADIFFCODEC.info, network.to(device).eval(), device)
 
 
 def _level(samples: Samples) -> float:
@@ -141,9 +143,9 @@ def _level(samples: Samples) -> float:
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 
-LADIFFCODEC = CodecEntry(
-    info=CodecInfo(
-        name="ladiffcodec",
+def _entry(name: str, sampler: Sampler, options: Mapping[str, str]) -> CodecEntry:
+    info = CodecInfo(
+        name=name,
         version="1",
         sample_rate=16_000,
         bitrates=(1_500, 3_000),
@@ -153,15 +155,30 @@ LADIFFCODEC = CodecEntry(
         frame_size=FRAME_SIZE,
         codebooks=Codebooks(6, 1024),
         trained_by="Yang et al.",
-    ),
-    build=_build,
-    weights=WeightsSource(
-        name="ladiffcodec",
-        licence="not stated by the authors",
-        size=1_150_000_000,
-        accepts="a folder with both official files: the diffusion model (*.amlt) and its "
-        "conditioning codec",
-    ),
-    options={"sampler": "midway", "steps": str(N_STEPS), "seed": "0"},
-    requires="codecbench[neural]",
+    )
+
+    def build_published(weights: WeightsFile | None, device: str) -> LaDiffCodecAdapter:
+        from codec_zoo.models.ladiffcodec.network import LaDiffCodecConfig
+
+        config = LaDiffCodecConfig(sampler=sampler, n_steps=N_STEPS, gamma=GAMMA, seed=SEED)
+        return build(config, weights, device, info=info)
+
+    return CodecEntry(
+        info=info,
+        build=build_published,
+        weights=WEIGHTS,
+        options={"sampler": sampler, "steps": str(N_STEPS), **options, "seed": str(SEED)},
+        requires="codecbench[neural]",
+    )
+
+
+WEIGHTS = WeightsSource(
+    name="ladiffcodec",
+    licence="not stated by the authors",
+    size=1_150_000_000,
+    page="https://github.com/haiciyang/LaDiffCodec#pretrained-checkpoints",
+    accepts="a folder with the official files: the diffusion model with its autoencoder and the "
+    "conditioning codec (*.amlt)",
 )
+LADIFFCODEC = _entry("ladiffcodec", "midway", {})
+LADIFFCODEC_INFILLING = _entry("ladiffcodec-infilling", "infilling", {"gamma": str(GAMMA)})

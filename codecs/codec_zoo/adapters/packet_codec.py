@@ -99,18 +99,11 @@ class PacketCodec:
     def _encode(self, samples: Samples, bitrate: int) -> list[bytes]:
         channels, n_samples = samples.shape
         n_packets = self._n_packets(n_samples)
-        encoder = _context(self.format.encoder, "w")
-        encoder.sample_rate = self.info.sample_rate
-        encoder.layout = _layout(channels)
-        encoder.format = self.format.sample_format
-        encoder.bit_rate = bitrate
-        encoder.time_base = Fraction(1, self.info.sample_rate)
-        encoder.options = dict(self.format.encoder_options)
-        encoder.open()
+        encoder = self.open_encoder(channels, bitrate)
         silence = n_packets * self.format.frame_size - n_samples
         padded = np.pad(samples, ((0, 0), (0, silence)))
         packets: list[bytes] = []
-        for frame in self._frames(padded):
+        for frame in self.frames(padded):
             packets += map(bytes, encoder.encode(frame))
         packets += map(bytes, encoder.encode(None))
         if len(packets) < n_packets:
@@ -120,11 +113,29 @@ class PacketCodec:
         # What follows carries only silence after the end, which the decoder does not need.
         return [self.format.store(packet) for packet in packets[:n_packets]]
 
-    def _frames(self, padded: Samples) -> Iterator[AudioFrame]:
+    def open_encoder(self, channels: int, bitrate: int) -> AudioCodecContext:
+        """FFmpeg's encoder with the state of a fresh stream."""
+        encoder = _context(self.format.encoder, "w")
+        encoder.sample_rate = self.info.sample_rate
+        encoder.layout = _layout(channels)
+        encoder.format = self.format.sample_format
+        encoder.bit_rate = bitrate
+        encoder.time_base = Fraction(1, self.info.sample_rate)
+        encoder.options = dict(self.format.encoder_options)
+        encoder.open()
+        return encoder
+
+    def frames(self, padded: Samples, start: int = 0) -> Iterator[AudioFrame]:
+        """Frames as the encoder takes them, of audio ``(channels, n * frame_size)``.
+
+        Args:
+            padded: the audio.
+            start: its position in the stream, in samples.
+        """
         is_16_bit = self.format.sample_format == "s16"
         levels = to_int16(padded, self.info.name) if is_16_bit else padded
-        for start in range(0, padded.shape[1], self.format.frame_size):
-            block = levels[:, start : start + self.format.frame_size]
+        for first in range(0, padded.shape[1], self.format.frame_size):
+            block = levels[:, first : first + self.format.frame_size]
             if self.format.sample_format != "fltp":
                 block = block.T.reshape(1, -1)
             frame = AudioFrame.from_ndarray(
@@ -133,10 +144,16 @@ class PacketCodec:
                 layout=_layout(padded.shape[0]),
             )
             frame.sample_rate = self.info.sample_rate
-            frame.pts = start
+            frame.pts = start + first
             yield frame
 
     def _decode(self, packets: list[bytes], channels: int) -> Iterator[Samples]:
+        decoder = self.open_decoder(channels)
+        for number, stored in enumerate(packets):
+            yield self.decode_packet(decoder, stored, number, channels)
+
+    def open_decoder(self, channels: int) -> AudioCodecContext:
+        """FFmpeg's decoder with the state of a fresh stream."""
         decoder = _context(self.format.decoder, "r")
         decoder.sample_rate = self.info.sample_rate
         decoder.layout = _layout(channels)
@@ -144,20 +161,29 @@ class PacketCodec:
         if self.format.configuration is not None:
             decoder.extradata = self.format.configuration(channels)
         decoder.open()
-        for number, stored in enumerate(packets):
-            if not stored:
-                raise BitstreamError(f"packet {number} of {self.info.name} is empty.")
-            try:
-                frames = decoder.decode(Packet(self.format.restore(stored, channels)))
-            except FFmpegError as error:
-                raise BitstreamError(
-                    f"packet {number} of {self.info.name} cannot be decoded: {error}."
-                ) from error
-            if len(frames) != 1:
-                raise BitstreamError(
-                    f"packet {number} of {self.info.name} gave {len(frames)} frames; 1 expected."
-                )
-            yield self._samples(frames[0], number, channels)
+        return decoder
+
+    def decode_packet(
+        self, decoder: AudioCodecContext, stored: bytes, number: int, channels: int
+    ) -> Samples:
+        """Audio ``(channels, frame_size)`` of the packet of that number.
+
+        Raises:
+            BitstreamError: it is empty, damaged or not this codec's.
+        """
+        if not stored:
+            raise BitstreamError(f"packet {number} of {self.info.name} is empty.")
+        try:
+            frames = decoder.decode(Packet(self.format.restore(stored, channels)))
+        except FFmpegError as error:
+            raise BitstreamError(
+                f"packet {number} of {self.info.name} cannot be decoded: {error}."
+            ) from error
+        if len(frames) != 1:
+            raise BitstreamError(
+                f"packet {number} of {self.info.name} gave {len(frames)} frames; 1 expected."
+            )
+        return self._samples(frames[0], number, channels)
 
     def _samples(self, frame: AudioFrame, number: int, channels: int) -> Samples:
         given = (frame.layout.nb_channels, frame.samples, frame.sample_rate)

@@ -41,6 +41,8 @@ class PacketFormat:
         restore: what the decoder takes, from the payload bytes of one packet and the channel
             count; raises a ``BitstreamError`` for bytes that are no packet.
         configuration: what the decoder is told before the first packet, from the channel count.
+        conceal: what the decoder takes for a lost packet, from the last one that came; none where
+            the decoder has no concealment of its own.
         encoder_options: FFmpeg's options of the encoder.
         decoder_options: FFmpeg's options of the decoder.
     """
@@ -53,6 +55,7 @@ class PacketFormat:
     store: Callable[[bytes], bytes]
     restore: Callable[[bytes, int], bytes]
     configuration: Callable[[int], bytes] | None = None
+    conceal: Callable[[bytes], bytes] | None = None
     encoder_options: Mapping[str, str] = field(default_factory=dict)
     decoder_options: Mapping[str, str] = field(default_factory=dict)
 
@@ -74,6 +77,14 @@ def _opus_packet(packet: bytes, channels: int) -> bytes:
             f"an Opus packet starts with 0x{packet[0]:02x}; one frame of 20 ms expected."
         )
     return packet
+
+
+def _opus_gap(packet: bytes) -> bytes:
+    """Only the first byte of a packet, which announces a frame of length 0.
+
+    RFC 6716, 3.2.1: such a frame was dropped on the way, and the decoder conceals it.
+    """
+    return packet[:1]
 
 
 def _mp3_frame(frame: bytes, channels: int) -> bytes:
@@ -126,6 +137,7 @@ OPUS = PacketFormat(
     delay=312,  # RFC 7845, 4.2, pre-skip: libopus asks for 6.5 ms in its audio application
     store=_whole,
     restore=_opus_packet,
+    conceal=_opus_gap,
     encoder_options={
         "application": "audio",
         "vbr": "on",

@@ -39,12 +39,15 @@ class ResidualQuantizer(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(Codebook() for _ in range(N_CODEBOOKS))
 
+    def codebooks(self) -> list[Codebook]:
+        """The codebooks of all stages."""
+        return [cast("Codebook", layer) for layer in self.layers]
+
     def encode(self, latents: Tensor) -> Tensor:
         """Codes ``[B, K, T]`` of latents ``[B, D, T]``."""
         residual = latents.transpose(1, 2)  # [B, T, D]
         codes = []
-        for layer in self.layers:
-            codebook = cast("Codebook", layer)
+        for codebook in self.codebooks():
             index = codebook.nearest(residual)
             residual = residual - codebook(index)
             codes.append(index)

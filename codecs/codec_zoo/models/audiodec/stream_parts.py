@@ -1,40 +1,40 @@
-"""The parts of AudioDec as functions of one chunk, for timing."""
+"""AudioDec's parts for streams: its networks for torch, its graphs for ONNX Runtime."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-
 from codec_zoo.models.audiodec.streaming import streaming_copy
+from codec_zoo.network_streams import StreamingGraphs, StreamingNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
     from codec_zoo.models.audiodec.network import AudioDec
-    from codec_zoo.streaming import PartName, StreamFunction
 
 
-def torch_parts(network: AudioDec, threads: int) -> Mapping[PartName, StreamFunction]:
-    """The networks themselves; see :class:`codec_zoo.streaming.PartwiseStreams`."""
-    torch.set_num_threads(threads)
-    quantizer = network.quantizer
-    alone, encoder = (streaming_copy(network.encoder) for _ in range(2))
-    decoder = streaming_copy(network.decoder)
+def streaming_network(network: AudioDec) -> StreamingNetwork:
+    """The networks."""
+    return StreamingNetwork(
+        encoder=lambda: streaming_copy(network.encoder),
+        quantize=network.quantizer.encode,
+        dequantize=network.quantizer.decode,
+        decoder=lambda: streaming_copy(network.decoder),
+    )
 
-    def encode(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            return np.asarray(alone(torch.from_numpy(audio)), np.float32)
 
-    def code(audio: NDArray[np.float32]) -> NDArray[np.int64]:
-        with torch.inference_mode():
-            return np.asarray(quantizer.encode(encoder(torch.from_numpy(audio))), np.int64)
+def streaming_graphs(network: AudioDec, chunk_frames: int) -> StreamingGraphs:
+    """The graphs for chunks of that many frames."""
+    from codec_zoo.models.audiodec.export import decoder_graph, encoder_graph
+    from codec_zoo.quantizer_graphs import (
+        ResidualCodebooks,
+        dequantizer_graph,
+        quantizer_graph,
+    )
+    from codec_zoo.streaming_layers import array
 
-    def decode(codes: NDArray[np.int64]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            return np.asarray(decoder(quantizer.decode(torch.from_numpy(codes))), np.float32)
-
-    return {"encoder": encode, "encoder+quantizer": code, "decoder": decode}
+    books = [ResidualCodebooks([array(book.embed).T for book in network.quantizer.codebooks()])]
+    return StreamingGraphs(
+        encoder=encoder_graph(network.encoder, chunk_frames),
+        quantizer=quantizer_graph(books, chunk_frames),
+        dequantizer=dequantizer_graph(books, chunk_frames),
+        decoder=decoder_graph(network.decoder, chunk_frames),
+    )

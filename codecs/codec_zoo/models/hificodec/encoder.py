@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from codec_zoo.loading import normalised
-from codec_zoo.models.hificodec.residual import SLOPE, ResidualBlock
+from codec_zoo.models.hifigan.residual import SLOPE, ResidualBlock
 
 if TYPE_CHECKING:
     from codec_zoo.models.hificodec.config import HifiCodecConfig

@@ -1,4 +1,7 @@
-"""HiFi-Codec: encoder, group quantizer and decoder, and the names in its checkpoints."""
+"""HiFi-Codec: encoder, group quantizer and decoder, and the names in its checkpoints.
+
+The decoder is the HiFi-GAN generator, fed with latents instead of mel bands.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from codec_zoo.models.hificodec.config import HifiCodecConfig
-from codec_zoo.models.hificodec.decoder import Decoder
 from codec_zoo.models.hificodec.encoder import Encoder
 from codec_zoo.models.hificodec.quantizer import GroupQuantizer
+from codec_zoo.models.hifigan.generator import Generator, GeneratorConfig
+from codec_zoo.models.hifigan.residual import SLOPE
 from codec_zoo.windows import run_in_windows
 
 if TYPE_CHECKING:
@@ -28,7 +32,17 @@ class HifiCodec(nn.Module):
         self.config = config
         self.encoder = Encoder(config)
         self.quantizer = GroupQuantizer(config)
-        self.decoder = Decoder(config)
+        self.decoder = Generator(
+            GeneratorConfig(
+                n_inputs=config.channels,
+                channels=config.channels,
+                strides=config.strides,
+                kernel_sizes=config.kernel_sizes,
+                residual_sizes=config.residual_sizes,
+                dilations=config.dilations,
+                last_slope=SLOPE,
+            )
+        )
 
     def encode(self, waveform: Tensor, n_codebooks: int) -> Tensor:
         """Codes ``[1, K, T]`` of a waveform ``[1, 1, T * hop]``, all ``n_codebooks`` of them."""

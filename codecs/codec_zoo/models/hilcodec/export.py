@@ -1,4 +1,4 @@
-"""HILCodec as streaming ONNX graphs: encoder, quantizer, dequantizer and decoder.
+"""HILCodec as streaming ONNX graphs: encoder and decoder.
 
 The networks are walked once, layer by layer. How a layer is written in operators is the choice of a
 :class:`LayerWriter`, of which there are two: a straightforward one and a fast one.
@@ -8,42 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
-from codec_zoo.interface import CodecError
 from codec_zoo.models.hilcodec.blocks import ResidualBlock, Scale, SpectrogramBlock
 from codec_zoo.models.hilcodec.convolution import CausalConv, CausalTransposedConv
 from codec_zoo.models.hilcodec.encoder import NORM_FLOOR
-from codec_zoo.streaming_graph import StreamGraph
+from codec_zoo.streaming_graph import ExportError, Feature, StreamGraph
 
 if TYPE_CHECKING:
     import onnx
-    from numpy.typing import NDArray
 
     from codec_zoo.models.hilcodec.network import HilCodec
-    from codec_zoo.models.hilcodec.quantizer import ResidualQuantizer
-
-
-class ExportError(CodecError):
-    """A network holds a layer that cannot be written as a streaming operator."""
-
-
-@dataclass(frozen=True, slots=True)
-class Feature:
-    """A tensor of the graph; how its axes lie is the writer's business."""
-
-    name: str
-    channels: int
-    length: int
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Channels and length."""
-        return self.channels, self.length
 
 
 class LayerWriter(Protocol):
@@ -140,58 +117,6 @@ def decoder_graph(network: HilCodec, writer: type[GraphWriter], n_frames: int) -
         {"latents": ("float32", (1, config.latent_dim, n_frames))},
         {"audio": (layers.end(x), "float32", (1, 1, n_frames * config.hop))},
     )
-
-
-def quantizer_graph(
-    quantizer: ResidualQuantizer, n_codebooks: int, n_frames: int
-) -> onnx.ModelProto:
-    """``latents [1, D, n_frames]`` to ``codes [1, K, n_frames]``.
-
-    Each stage is one matrix product with its bias: the squared distance without the part that all
-    codewords share, |e|^2 - 2 <r, e>.
-    """
-    graph = StreamGraph("residual quantizer")
-    dim = quantizer.codebooks()[0].embed.shape[1]
-    flat = graph.apply("Transpose", "latents", perm=[0, 2, 1])
-    residual = graph.apply("Reshape", flat, graph.integers(n_frames, dim))
-    found = []
-    for codebook in quantizer.codebooks()[:n_codebooks]:
-        embed = array(codebook.embed)
-        product, norms = graph.constant(-2 * embed.T), graph.constant(np.square(embed).sum(axis=1))
-        distance = graph.apply("Gemm", residual, product, norms)  # [T, N]
-        index = graph.apply("ArgMin", distance, axis=1, keepdims=0)
-        chosen = graph.apply("Gather", graph.constant(embed), index, axis=0)
-        residual = graph.apply("Sub", residual, chosen)
-        found.append(graph.apply("Reshape", index, graph.integers(1, 1, n_frames)))
-    codes = graph.apply("Concat", *found, axis=1)
-    return graph.model(
-        {"latents": ("float32", (1, dim, n_frames))},
-        {"codes": (codes, "int64", (1, n_codebooks, n_frames))},
-    )
-
-
-def dequantizer_graph(
-    quantizer: ResidualQuantizer, n_codebooks: int, n_frames: int
-) -> onnx.ModelProto:
-    """``codes [1, K, n_frames]`` to ``latents [1, D, n_frames]``: the sum of the codewords."""
-    graph = StreamGraph("residual dequantizer")
-    books = [array(codebook.embed) for codebook in quantizer.codebooks()[:n_codebooks]]
-    size, dim = books[0].shape
-    starts = graph.constant(size * np.arange(n_codebooks, dtype=np.int64)[None, :, None])
-    rows = graph.apply("Add", "codes", starts)
-    words = graph.apply("Gather", graph.constant(np.concatenate(books)), rows, axis=0)
-    total = graph.apply("ReduceSum", words, graph.integers(1), keepdims=0)  # [1, T, D]
-    latents = graph.apply("Transpose", total, perm=[0, 2, 1])
-    return graph.model(
-        {"codes": ("int64", (1, n_codebooks, n_frames))},
-        {"latents": (latents, "float32", (1, dim, n_frames))},
-    )
-
-
-def array(tensor: Tensor) -> NDArray[np.float32]:
-    """A copy of a parameter or buffer."""
-    copied: NDArray[np.float32] = tensor.detach().cpu().numpy().astype(np.float32)
-    return copied
 
 
 class GraphWriter(LayerWriter, Protocol):

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codec_zoo.models.hilcodec.blocks import MIN_POWER
-from codec_zoo.models.hilcodec.export import ExportError, Feature, array
 from codec_zoo.models.hilcodec.spectral_kernels import fourier_kernels
+from codec_zoo.streaming_graph import ExportError, Feature
+from codec_zoo.streaming_layers import array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from codec_zoo.models.hilcodec.blocks import MIN_POWER
-from codec_zoo.models.hilcodec.export import Feature, array
 from codec_zoo.models.hilcodec.spectral_kernels import fourier_kernels
+from codec_zoo.streaming_graph import Feature
+from codec_zoo.streaming_layers import array
 
 if TYPE_CHECKING:
     from codec_zoo.models.hilcodec.blocks import SpectrogramBlock

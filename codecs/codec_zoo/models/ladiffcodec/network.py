@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,46 +12,47 @@ from torch.nn import functional
 from transformers import EncodecConfig, EncodecModel
 from transformers.models.encodec.modeling_encodec import EncodecDecoder, EncodecEncoder
 
-from codec_zoo.models.ladiffcodec.diffusion import cosine_schedule
+from codec_zoo.models.ladiffcodec.sampling import ReverseStep, infilling, midway
 from codec_zoo.models.ladiffcodec.unet import Unet
 
-if TYPE_CHECKING:
-    from codec_zoo.models.ladiffcodec.diffusion import Schedule
-
-LOGGER = logging.getLogger(__name__)
 SAMPLE_RATE = 16_000
 LATENT_DIM = 128
 HOP = 320  # samples per frame of the conditioning codec
 LATENT_HOP = 8  # samples per latent of the autoencoder
 FRAMES_PER_BLOCK = 2  # the U-Net halves 40 latents per frame four times
 MAX_CODEBOOKS = 6
-STEPS_PER_MESSAGE = 10
 BITRATE_PER_CODEBOOK = 500  # bit/s: 50 frames per second of 10 bits
+
+Sampler = Literal["midway", "infilling"]
 
 
 @dataclass(frozen=True, slots=True)
 class LaDiffCodecConfig:
-    """Sizes of the networks and the length of the sampling; defaults: the published ones.
+    """Sizes of the networks and the way of sampling; defaults: the published ones.
 
     Attributes:
         n_filters: channels at the audio rate of codec and autoencoder.
         unet_width: channels of the first level of the U-Net.
-        n_steps: reverse steps, each a run of the U-Net; the paper's tau.
+        sampler: ``midway`` as in the released script, or ``infilling`` as in the paper.
+        n_steps: reverse steps; the paper's tau.
+        gamma: share of the features in each step of the infilling.
         seed: of the noise that the steps add.
     """
 
     n_filters: int = 32
     unet_width: int = 256
+    sampler: Sampler = "midway"
     n_steps: int = 100
+    gamma: float = 0.3
     seed: int = 0
 
 
 class DiffusionDecoder(nn.Module):
     """Quantized features ``[1, 128, T]`` to a waveform ``[1, 1, 320 T]`` of arbitrary level.
 
-    Midway sampling as in the released script: the upsampled features, divided by their peak, stand
-    for latents after ``n_steps`` of noising; the reverse steps run from there and are conditioned
-    on the same features.
+    The upsampled features, divided by their peak, stand for latents after ``n_steps`` of noising.
+    The reverse steps run from there and are conditioned on the same features; see
+    :mod:`codec_zoo.models.ladiffcodec.sampling`.
     """
 
     def __init__(self, config: LaDiffCodecConfig) -> None:
@@ -69,12 +69,8 @@ class DiffusionDecoder(nn.Module):
         n_frames = features.shape[2]
         missing = -n_frames % FRAMES_PER_BLOCK
         condition = self.unet.condition(functional.pad(features, (0, missing), mode="replicate"))
-        generator = torch.Generator().manual_seed(self.config.seed)
-        noises = (
-            torch.randn(condition.shape, generator=generator).to(condition)
-            for _ in range(self.config.n_steps - 1)
-        )
-        waveform: Tensor = self.autoencoder["decoder"](self.denoised(condition, noises))
+        latents = self.denoised(condition, self._draws(condition))
+        waveform: Tensor = self.autoencoder["decoder"](latents)
         return waveform[..., : n_frames * HOP]
 
     def denoised(self, condition: Tensor, noises: Iterable[Tensor]) -> Tensor:
@@ -82,19 +78,22 @@ class DiffusionDecoder(nn.Module):
 
         Args:
             condition: where the steps start and what they are conditioned on, of that shape.
-            noises: what is added after each step but the last, standard normal.
+            noises: standard normal tensors of that shape, one for every reverse step that adds
+                noise, in the order of the steps.
         """
-        schedule: Schedule = cosine_schedule()
-        latents, remaining = condition, iter(noises)
-        for step in reversed(range(self.config.n_steps)):
-            index = torch.full((len(latents),), step, device=latents.device)
-            noise = self.unet(latents, index, condition)
-            latents, log_variance, _ = schedule.previous(latents, noise, step)
-            if step:
-                latents = latents + (0.5 * log_variance).exp() * next(remaining)
-            if step % STEPS_PER_MESSAGE == 0:
-                LOGGER.info("%d of %d diffusion steps left", step, self.config.n_steps)
-        return latents
+        reverse = ReverseStep(self.unet, condition, iter(noises))
+        if self.config.sampler == "midway":
+            return midway(reverse, condition, self.config.n_steps)
+        start = torch.rand(condition.shape, generator=self._generator()).to(condition)
+        return infilling(reverse, start, condition, self.config.n_steps, self.config.gamma)
+
+    def _draws(self, condition: Tensor) -> Iterator[Tensor]:
+        generator = self._generator()
+        while True:
+            yield torch.randn(condition.shape, generator=generator).to(condition)
+
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self.config.seed)
 
 
 class LaDiffCodec(nn.Module):

@@ -1,0 +1,1 @@
+"""BigVGAN: a generator of waveforms from mel spectrograms with periodic activations."""

@@ -1,0 +1,1 @@
+"""MelGAN: a generator of waveforms from mel spectrograms."""

@@ -1,0 +1,1 @@
+"""EnCodec and Mimi of the transformers library, run piece by piece."""

@@ -1,0 +1,1 @@
+"""SoundStream: the network of the paper, of which no weights were ever published."""
