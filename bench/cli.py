@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 
 import click
+
+from bench.commands.lazy_group import LazyGroup
 
 COMMANDS = {
     "codecs": "bench.commands.codecs:codecs",
@@ -18,28 +19,15 @@ COMMANDS = {
     "merge": "bench.commands.merge:merge",
     "complexity": "bench.commands.complexity:complexity",
     "stream": "bench.commands.stream:stream",
+    "mushra": "mushra_web.commands.group:mushra",
+    "baseline": "bench.commands.baseline:baseline",
+    "gate": "bench.commands.gate:gate",
+    "report": "reports.commands:report",
     "weights": "bench.commands.weights:weights",
 }
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports only those it needs."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order in which a newcomer meets them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), name)
-        assert isinstance(command, click.Command)
-        return command
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="codecbench", prog_name="codecbench")
 @click.option("-v", "--verbose", is_flag=True, help="Tell more on stderr.")
 def main(verbose: bool) -> None:
@@ -47,7 +35,8 @@ def main(verbose: bool) -> None:
 
     Bitrates are in kbit/s. Results go to stdout, progress to stderr.
 
-    Exit codes: 0 all done; 1 some cells failed; 2 wrong usage; 3 nothing could be measured.
+    Exit codes: 0 all done; 1 some cells failed, or the gate found a regression;
+    2 wrong usage; 3 nothing could be measured; 4 inconclusive under --strict.
     """
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s"

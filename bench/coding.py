@@ -5,34 +5,24 @@ This is the work of a process of the pool. Everything goes in by path and comes 
 
 from __future__ import annotations
 
-import copy
 import functools
 import hashlib
 import json
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
-
-import numpy as np
 
 from bench.alignment import align
 from bench.audio import AudioError, level, match_channels, resample, to_mono, write_audio
 from bench.conditions import Condition, Status
 from bench.corpus import Item
 from bench.preparation import Preparation, prepare
-from bench.run_folder import (
-    StorageFullError,
-    audio_path,
-    bitstream_path,
-    storage_is_full,
-    write_bytes,
-)
+from bench.round_trip import through_bytes, through_features, through_losses
+from bench.run_folder import StorageFullError, audio_path, bitstream_path, storage_is_full
 from bench.store import Coding, Measure, Score
-from codec_zoo.bitstream import Bitstream, BitstreamError, from_bytes, to_bytes
-from codec_zoo.interface import Codec, CodecError, CodecInfo
+from codec_zoo.bitstream import BitstreamError
+from codec_zoo.interface import Codec, CodecError, Vocoder
 from codec_zoo.registry import codec_entry
 from codec_zoo.samples import Samples
 from codec_zoo.weights import WeightsFile
@@ -43,7 +33,10 @@ MAX_LENGTH_DIFFERENCE = 0.5  # s; decoded audio further off belongs to another i
 BITRATE = Measure("bitrate", "1", "bit/s", "none")
 LAG = Measure("lag", "1", "ms", "none")
 LEVEL_CHANGE = Measure("level_change", "1", "dB", "none")
-MEASURES = (BITRATE, LAG, LEVEL_CHANGE)
+LOST_PACKETS = Measure("lost_packets", "1", "%", "none")
+MEASURES = (BITRATE, LAG, LEVEL_CHANGE)  # of every run
+ALL_MEASURES = (*MEASURES, LOST_PACKETS)
+NO_BITS = "a vocoder sends no bits."
 
 Result = TypeVar("Result")
 
@@ -110,6 +103,8 @@ def coding_key(item: Item, condition: Condition, preparation: Preparation) -> st
         condition.codec_version,
         condition.weights_sha256,
         dict(condition.options),
+        condition.loss,
+        condition.loss_model,
         condition.bitrate,
         item.sha256,
         preparation.rate_of(item),
@@ -196,32 +191,19 @@ def settle(
 
 
 def _code_cell(
-    task: CodingTask, codec: Codec, reference: Samples, condition: Condition, key: str
+    task: CodingTask, codec: Codec | Vocoder, reference: Samples, condition: Condition, key: str
 ) -> tuple[Coding, list[Score]]:
-    info, item, bitrate = codec.info, task.item, condition.bitrate
-    assert bitrate is not None, "only decoded files of other origin lack a nominal bitrate"
+    info, item = codec.info, task.item
     sample_rate = task.preparation.rate_of(item)
     samples = match_channels(resample(reference, sample_rate, info.sample_rate), info.channels)
-    n_samples = samples.shape[1]
-    # Always a copy: some encoders write into their input, which may be the reference itself.
-    samples = np.pad(samples, ((0, 0), (0, info.lookahead)))
-    # On a copy, so that nothing but bytes passes from what encodes to what decodes.
-    encoder = copy.copy(codec)
-    bitstream, encode_seconds = _timed("encoder", lambda: encoder.encode(samples, bitrate))
     path = bitstream_path(task.folder, condition.id, item.source.id)
-    write_bytes(path, _file_content(bitstream, info))
-    stored = from_bytes(path.read_bytes(), info.name)
-    decoded, decode_seconds = _timed("decoder", lambda: codec.decode(stored))
-    if not isinstance(decoded, np.ndarray) or decoded.dtype != np.float32:
-        kind = getattr(decoded, "dtype", type(decoded).__name__)
-        raise CodecError(f"{info.name} decoded {kind}; an array of float32 expected.")
-    if decoded.shape != samples.shape:
-        raise CodecError(
-            f"{info.name} decoded {decoded.shape} (channels, samples); {samples.shape} expected."
-        )
-    if not np.isfinite(decoded).all():
-        raise CodecError(f"{info.name} decoded NaN or infinite samples.")
-    decoded = decoded[:, info.lookahead :]
+    if isinstance(codec, Vocoder):
+        result = through_features(codec, samples)
+    elif condition.loss:
+        result = through_losses(codec, samples, condition, path, item.sha256)
+    else:
+        result = through_bytes(codec, samples, condition, path)
+    decoded = result.samples
     if decoded.shape[0] > reference.shape[0]:
         decoded = to_mono(decoded)
     decoded = resample(decoded, info.sample_rate, sample_rate, reference.shape[1])
@@ -230,20 +212,22 @@ def _code_cell(
         item.source.id,
         key,
         "ok",
-        payload_bytes=len(bitstream.payload),
-        encode_seconds=encode_seconds,
-        decode_seconds=decode_seconds,
+        payload_bytes=result.payload_bytes,
+        encode_seconds=result.encode_seconds,
+        decode_seconds=result.decode_seconds,
     )
     coding, scores = settle(coding, reference, decoded, sample_rate, task.folder)
-    measured = 8 * len(bitstream.payload) * info.sample_rate / n_samples
-    return coding, [_measured(coding, BITRATE, measured), *scores]
-
-
-def _file_content(bitstream: Bitstream, info: CodecInfo) -> bytes:
-    try:
-        return to_bytes(bitstream, info.name, info.version)
-    except (AttributeError, TypeError, ValueError) as error:
-        raise CodecError(f"{info.name} encoded to no proper Bitstream: {error}.") from error
+    if result.payload_bytes is None:
+        return coding, [
+            *(_measured(coding, measure, None, NO_BITS) for measure in (BITRATE, LOST_PACKETS)),
+            *scores,
+        ]
+    bitrate = 8 * result.payload_bytes * info.sample_rate / samples.shape[1]
+    return coding, [
+        _measured(coding, BITRATE, bitrate),
+        _measured(coding, LOST_PACKETS, result.lost_percent),
+        *scores,
+    ]
 
 
 def _measured(coding: Coding, measure: Measure, value: float | None, reason: str = "") -> Score:
@@ -258,20 +242,10 @@ def _measured(coding: Coding, measure: Measure, value: float | None, reason: str
     )
 
 
-def _timed(part: str, call: Callable[[], Result]) -> tuple[Result, float]:
-    """Result and CPU seconds of a codec's call, whatever it raises turned into a CodecError."""
-    start = time.process_time()
-    try:
-        result = call()
-    except (CodecError, BitstreamError):
-        raise
-    except Exception as error:  # a codec's libraries raise anything
-        raise CodecError(f"the {part} raised {type(error).__name__}: {error}") from error
-    return result, time.process_time() - start
-
-
 @functools.lru_cache(maxsize=2)  # models of the codec at work and of the one before
-def _codec(name: str, declarations: Path | None, weights: WeightsFile | None, device: str) -> Codec:
+def _codec(
+    name: str, declarations: Path | None, weights: WeightsFile | None, device: str
+) -> Codec | Vocoder:
     entry = codec_entry(name, declarations)
     try:
         return entry.build(weights, device)

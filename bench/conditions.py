@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from codec_zoo.interface import CodecEntry, CodecError
+from bench.packet_loss import LossPlan
+from codec_zoo.interface import CodecEntry, CodecError, CodecInfo
 from codec_zoo.registry import codec_entry
 from codec_zoo.weights import WeightsFile, is_preview, resolve_weights
 
+NO_LOSSES = LossPlan()
+LOSS_SEED = "loss_seed"  # the option that holds it
+KIND = "kind"  # the option by which a stored condition of a vocoder is known
 Status = Literal["ok", "failed", "crashed", "timeout", "undefined", "unsupported"]
+
+
+class ConditionKey(NamedTuple):
+    """Codec, nominal bitrate in bit/s, and packet loss in percent."""
+
+    codec: str
+    bitrate: int | None
+    loss: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +32,14 @@ class Condition:
 
     Attributes:
         codec: its name.
-        bitrate: nominal bitrate in bit/s; none for decoded files of unknown bitrate.
+        bitrate: nominal bitrate in bit/s; none for decoded files of unknown bitrate and for
+            vocoders.
         codec_version: version of the adapter.
         weights_sha256: hash of the weights; empty where there are none.
         weights_origin: where they came from.
         options: settings that change the output.
+        loss: packets that are dropped on the way, in percent.
+        loss_model: by which model of :mod:`bench.packet_loss`; empty without loss.
         preview: whether the quality of the weights is known to be short of the published one.
         status: ``ok``, ``unsupported`` for a bitrate that is not offered, or ``failed``.
         message: the reason, and the command that would help.
@@ -36,14 +51,28 @@ class Condition:
     weights_sha256: str = ""
     weights_origin: str = ""
     options: dict[str, str] = field(default_factory=dict)
+    loss: float = 0.0
+    loss_model: str = ""
     preview: bool = False
     status: Status = "ok"
     message: str = ""
 
     @property
     def id(self) -> str:
-        """Stable name: codec, ``@`` and the bitrate in kbit/s where it is known."""
-        return self.codec if self.bitrate is None else f"{self.codec}@{self.bitrate / 1000:g}"
+        """Stable name: codec, ``@`` and kbit/s where they are known, ``+loss`` and the percent."""
+        rate = "" if self.bitrate is None else f"@{self.bitrate / 1000:g}"
+        loss = f"+loss{self.loss:g}" if self.loss else ""
+        return f"{self.codec}{rate}{loss}"
+
+    @property
+    def key(self) -> ConditionKey:
+        """What its scores are found by."""
+        return ConditionKey(self.codec, self.bitrate, self.loss)
+
+    @property
+    def is_vocoder(self) -> bool:
+        """Whether no bits are sent: the audio is made from features of the original."""
+        return self.options.get(KIND) == "vocoder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +125,22 @@ def parse_bitrate(text: str) -> int:
 
 
 def plan_codec(
-    name: str, bitrates: Sequence[int | None], *, nearest: bool, declarations: Path | None
+    name: str,
+    bitrates: Sequence[int | None],
+    *,
+    nearest: bool = False,
+    declarations: Path | None = None,
+    losses: LossPlan = NO_LOSSES,
 ) -> CodecPlan:
     """Decide what of a codec can run here, before anything runs.
 
     Args:
         name: the codec's name.
-        bitrates: wanted bitrates in bit/s; a none among them stands for the codec's defaults.
+        bitrates: wanted bitrates in bit/s; a none among them stands for the codec's defaults. A
+            vocoder has none: it is one condition, whichever are wanted.
         nearest: take the closest offered bitrate in place of one that is not offered.
         declarations: TOML file that declares external codecs.
+        losses: packet losses at each bitrate.
 
     Raises:
         LookupError: no codec has that name.
@@ -112,6 +148,8 @@ def plan_codec(
     """
     entry = codec_entry(name, declarations)
     info = entry.info
+    if info.kind == "vocoder":
+        return _plan_vocoder(entry)
     wanted: list[int] = []
     for bitrate in bitrates:
         wanted += info.default_bitrates if bitrate is None else (bitrate,)
@@ -120,21 +158,50 @@ def plan_codec(
     weights, problem = _prepare(entry, any(bitrate in info.bitrates for bitrate in wanted))
     conditions = []
     for bitrate in dict.fromkeys(wanted):
-        offered = bitrate in info.bitrates
-        conditions.append(
-            Condition(
-                codec=name,
-                bitrate=bitrate,
-                codec_version=info.version,
-                weights_sha256=weights.sha256 if weights else "",
-                weights_origin=weights.origin if weights else "",
-                options=dict(entry.options),
-                preview=is_preview(entry.weights, weights.origin if weights else ""),
-                status="unsupported" if not offered else "failed" if problem else "ok",
-                message=problem if offered else f"{name} offers {info.offered_bitrates()} kbit/s.",
+        for loss in losses.percents:
+            reason = _unsupported(info, bitrate, loss)
+            conditions.append(
+                Condition(
+                    codec=name,
+                    bitrate=bitrate,
+                    codec_version=info.version,
+                    weights_sha256=weights.sha256 if weights else "",
+                    weights_origin=weights.origin if weights else "",
+                    options=dict(entry.options) | ({LOSS_SEED: str(losses.seed)} if loss else {}),
+                    loss=loss,
+                    loss_model=losses.model if loss else "",
+                    preview=is_preview(entry.weights, weights.origin if weights else ""),
+                    status="unsupported" if reason else "failed" if problem else "ok",
+                    message=reason or problem,
+                )
             )
-        )
     return CodecPlan(entry, tuple(conditions), weights)
+
+
+def _unsupported(info: CodecInfo, bitrate: int, loss: float) -> str:
+    """Why a condition cannot exist; empty where it can."""
+    if bitrate not in info.bitrates:
+        return f"{info.name} offers {info.offered_bitrates()} kbit/s."
+    if loss and not info.streamable:
+        return f"{info.name} sends no packets that could be lost: its adapter codes whole items."
+    return ""
+
+
+def _plan_vocoder(entry: CodecEntry) -> CodecPlan:
+    info = entry.info
+    weights, problem = _prepare(entry, needed=True)
+    condition = Condition(
+        codec=info.name,
+        bitrate=None,
+        codec_version=info.version,
+        weights_sha256=weights.sha256 if weights else "",
+        weights_origin=weights.origin if weights else "",
+        options={**entry.options, KIND: info.kind},
+        preview=is_preview(entry.weights, weights.origin if weights else ""),
+        status="failed" if problem else "ok",
+        message=problem,
+    )
+    return CodecPlan(entry, (condition,), weights)
 
 
 def _prepare(entry: CodecEntry, needed: bool) -> tuple[WeightsFile | None, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -101,6 +101,22 @@ def find_sources(corpus: Path) -> list[Source]:
         )
     check_unique(sources, corpus)
     return sources
+
+
+def choose(sources: Sequence[Source], count: int, seed: int) -> list[Source]:
+    """Items chosen at random, in the order of the corpus.
+
+    The choice depends on the seed and the ids alone: it is the same whatever the order of the
+    files, and an item that is added changes at most one of the chosen.
+
+    Raises:
+        CorpusError: the corpus has fewer items.
+    """
+    if count > len(sources):
+        raise CorpusError(f"{count} items were to be chosen; the corpus has {len(sources)}.")
+    drawn = sorted(sources, key=lambda s: hashlib.sha256(f"{seed} {s.id}".encode()).digest())
+    chosen = {source.id for source in drawn[:count]}
+    return [source for source in sources if source.id in chosen]
 
 
 def check_unique(sources: Iterable[Source], corpus: Path) -> None:

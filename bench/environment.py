@@ -15,6 +15,7 @@ PACKAGES = (
     "codecbench",
     "av",
     "numpy",
+    "onnxruntime",
     "pesq",
     "pystoi",
     "scipy",
@@ -29,18 +30,30 @@ PACKAGES = (
 def describe() -> dict[str, object]:
     """Machine, interpreter, versions of the libraries that shape values, and the git state."""
     return {
-        "machine": platform.machine(),
-        "processor": _processor(),
-        "cores": available_cores(),
+        **describe_machine(),
         "system": platform.platform(),
         "python": sys.version.split()[0],
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": versions(),
         "plugins": _plugins(),
         "git": _git_state(),
         "threads_per_worker": 1,
         "host": platform.node(),
         "pid": os.getpid(),
     }
+
+
+def describe_machine() -> dict[str, object]:
+    """What makes the speed of two machines comparable: architecture, processor, cores."""
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": available_cores(),
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of the libraries that shape values."""
+    return {name: _version(name) for name in PACKAGES}
 
 
 def _version(package: str) -> str | None:

@@ -48,9 +48,11 @@ def write_parquet(rows: Iterable[ScoreRow], path: Path) -> None:
         [
             (
                 name,
-                {"bitrate": pyarrow.int64(), "value": pyarrow.float64()}.get(
-                    name, pyarrow.string()
-                ),
+                {
+                    "bitrate": pyarrow.int64(),
+                    "loss": pyarrow.float64(),
+                    "value": pyarrow.float64(),
+                }.get(name, pyarrow.string()),
             )
             for name in COLUMNS
         ]

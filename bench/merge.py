@@ -55,6 +55,8 @@ def _add(source: Store, target: Store) -> int:
     ready = {condition.id for condition in target.conditions() if condition.status == "ok"}
     target.put_conditions(c for c in source.conditions() if c.status == "ok" or c.id not in ready)
     target.put_measures(source.measures())
+    known = {(p.codec, p.kind) for p in target.profiles() if p.status == "ok"}
+    target.put_profiles(p for p in source.profiles() if (p.codec, p.kind) not in known)
     have = {(coding.condition, coding.item): coding for coding in target.codings()}
     added = 0
     for coding in source.codings():

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from bench.coding import (
+    ALL_MEASURES,
     MEASURES,
     CodingResult,
     CodingTask,
@@ -27,10 +28,12 @@ from bench.engines import Engine, Failure
 from bench.environment import describe
 from bench.metrics.spec import MetricSpec, MetricUnavailableError, metric_spec
 from bench.preparation import Preparation
+from bench.profiles import measure_profiles
 from bench.progress import Progress
 from bench.run_folder import RunFolderError, StorageFullError, storage_is_full, write_bytes
+from bench.schema import SCHEMA_VERSION
 from bench.scoring import ScoringCell, ScoringTask, score, score_key
-from bench.store import SCHEMA_VERSION, Coding, Measure, Score, Store
+from bench.store import Coding, Measure, Score, Store
 
 INSPECTION_TIMEOUT = 120.0  # s, for reading one file
 
@@ -47,6 +50,8 @@ class Plan:
     declarations: Path | None = None
     timeout: float = 600.0
     retry_failed: bool = False
+    complexity: bool = False
+    streaming: bool = False
     configuration: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -78,13 +83,28 @@ def run(plan: Plan, store: Store, engine: Engine, progress: Progress) -> None:
             configuration=plan.configuration,
             preparation=plan.preparation,
             conditions=[condition for codec in plan.codecs for condition in codec.conditions],
-            measures=[*MEASURES, *map(measure_of, plan.metrics)],
+            measures=[*_measures(plan), *map(measure_of, plan.metrics)],
         )
         items = inspect_items(plan.sources, store, engine, progress)
         _forget_outdated(store, plan.preparation)
         for codec in plan.codecs:
             _code(plan, codec, items, store, engine, progress)
         fill_scores(store, engine, progress, plan.timeout, retry_failed=plan.retry_failed)
+        measure_profiles(
+            plan.codecs,
+            store,
+            progress,
+            complexity=plan.complexity,
+            streaming=plan.streaming,
+            retry_failed=plan.retry_failed,
+            declarations=plan.declarations,
+        )
+
+
+def _measures(plan: Plan) -> tuple[Measure, ...]:
+    """What is measured while coding; packet loss is a column only where there is some."""
+    is_lossy = any(condition.loss for codec in plan.codecs for condition in codec.conditions)
+    return ALL_MEASURES if is_lossy else MEASURES
 
 
 def inspect_items(
@@ -239,7 +259,7 @@ def _forget_outdated(store: Store, preparation: Preparation) -> None:
 
 
 def _installed_specs(store: Store, progress: Progress) -> list[MetricSpec]:
-    measured = {measure.name for measure in MEASURES}
+    measured = {measure.name for measure in ALL_MEASURES}
     specs = []
     for measure in store.measures():
         if measure.name in measured:

@@ -11,58 +11,19 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from bench.conditions import Condition, Status
+from bench.conditions import Condition, ConditionKey, Status
 from bench.corpus import Item, Source
 from bench.run_folder import StorageFullError, storage_is_full
+from bench.schema import GRID, SCHEMA, SCHEMA_VERSION
 
-SCHEMA_VERSION = 1
 DATABASE = "run.sqlite"
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "lustre", "gpfs", "fuse.sshfs"})
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS items (
-    id TEXT PRIMARY KEY, path TEXT NOT NULL, category TEXT NOT NULL, licence TEXT NOT NULL,
-    promised_sha256 TEXT NOT NULL, sha256 TEXT NOT NULL, sample_rate INTEGER NOT NULL,
-    channels INTEGER NOT NULL, n_samples INTEGER NOT NULL, size INTEGER NOT NULL,
-    mtime_ns INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS conditions (
-    id TEXT PRIMARY KEY, codec TEXT NOT NULL, bitrate INTEGER,
-    codec_version TEXT NOT NULL, weights_sha256 TEXT NOT NULL, weights_origin TEXT NOT NULL,
-    options TEXT NOT NULL, preview INTEGER NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS metrics (
-    name TEXT PRIMARY KEY, version TEXT NOT NULL, unit TEXT NOT NULL, direction TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS codings (
-    condition TEXT NOT NULL, item TEXT NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL,
-    message TEXT NOT NULL, payload_bytes INTEGER, lag INTEGER, start INTEGER, stop INTEGER,
-    encode_seconds REAL, decode_seconds REAL, audio TEXT,
-    PRIMARY KEY (condition, item)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS scores (
-    condition TEXT NOT NULL, item TEXT NOT NULL, metric TEXT NOT NULL, key TEXT NOT NULL,
-    value REAL, status TEXT NOT NULL, message TEXT NOT NULL,
-    PRIMARY KEY (condition, item, metric)) WITHOUT ROWID;
-"""
-
-GRID = """
-SELECT c.codec, c.bitrate, i.id, i.category, m.name, m.version,
-    CASE WHEN c.status = 'ok' AND i.status = 'ok' THEN s.value END, m.unit,
-    CASE WHEN c.status <> 'ok' THEN c.status WHEN i.status <> 'ok' THEN i.status
-         WHEN s.status IS NOT NULL THEN s.status
-         WHEN d.status <> 'ok' THEN d.status ELSE 'failed' END,
-    CASE WHEN c.status <> 'ok' THEN c.message WHEN i.status <> 'ok' THEN i.message
-         WHEN s.status IS NOT NULL THEN s.message
-         WHEN d.status <> 'ok' THEN d.message ELSE 'not done yet' END
-FROM conditions c CROSS JOIN items i CROSS JOIN metrics m
-LEFT JOIN codings d ON d.condition = c.id AND d.item = i.id
-LEFT JOIN scores s ON s.condition = c.id AND s.item = i.id AND s.metric = m.name
-    AND s.key = d.key || ':' || m.version
-WHERE c.codec_version <> '' OR d.item IS NOT NULL
-ORDER BY c.rowid, m.rowid, i.rowid
-"""
+ProfileKind = Literal["complexity", "streaming"]
 
 
 class StoreError(RuntimeError):
@@ -131,6 +92,7 @@ class ScoreRow:
 
     codec: str
     bitrate: int | None
+    loss: float
     item: str
     category: str
     metric: str
@@ -139,6 +101,33 @@ class ScoreRow:
     unit: str
     status: Status
     message: str
+
+    @property
+    def condition(self) -> ConditionKey:
+        """The condition that was scored."""
+        return ConditionKey(self.codec, self.bitrate, self.loss)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a codec costs, measured once for all items.
+
+    Attributes:
+        codec: its name.
+        kind: ``complexity`` or ``streaming``.
+        key: hash of everything that the result depends on.
+        status: ``ok``, or why there is none.
+        message: the reason.
+        result: objects as ``bench complexity --format json`` and ``bench stream --format json``
+            print them.
+    """
+
+    codec: str
+    kind: ProfileKind
+    key: str
+    status: Status
+    message: str = ""
+    result: tuple[dict[str, Any], ...] = ()  # as JSON holds them
 
 
 class Store:
@@ -227,11 +216,12 @@ class Store:
         rows = [
             (
                 c.id, c.codec, c.bitrate, c.codec_version, c.weights_sha256, c.weights_origin,
-                json.dumps(c.options, sort_keys=True), c.preview, c.status, c.message,
+                json.dumps(c.options, sort_keys=True), c.loss, c.loss_model, c.preview, c.status,
+                c.message,
             )
             for c in conditions
         ]  # fmt: skip
-        self._upsert("conditions", 10, rows)
+        self._upsert("conditions", 12, rows)
 
     def conditions(self) -> list[Condition]:
         """All conditions in the order in which they were added."""
@@ -244,9 +234,11 @@ class Store:
                 weights_sha256=row[4],
                 weights_origin=row[5],
                 options=json.loads(row[6]),
-                preview=bool(row[7]),
-                status=row[8],
-                message=row[9],
+                loss=row[7],
+                loss_model=row[8],
+                preview=bool(row[9]),
+                status=row[10],
+                message=row[11],
             )
             for row in rows
         ]
@@ -288,6 +280,22 @@ class Store:
     def scores(self) -> Iterator[Score]:
         """All stored scores."""
         return (Score(*row) for row in self._connection.execute("SELECT * FROM scores"))
+
+    def put_profiles(self, profiles: Iterable[Profile]) -> None:
+        """Add what codecs cost, or replace what was known."""
+        rows = [(*astuple(profile)[:5], json.dumps(profile.result)) for profile in profiles]
+        with self._connection:
+            self._connection.executemany(
+                f"INSERT OR REPLACE INTO profiles VALUES ({_marks(6)})", rows
+            )
+
+    def profiles(self) -> list[Profile]:
+        """What codecs cost, in the order in which it was measured."""
+        rows = self._connection.execute("SELECT * FROM profiles ORDER BY rowid")
+        return [
+            Profile(codec, kind, key, status, message, tuple(json.loads(result)))
+            for codec, kind, key, status, message, result in rows
+        ]
 
     def drop_stale(self, condition: str, item: str) -> None:
         """Forget a cell whose key no longer holds, with its scores."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
+from bench.conditions import ConditionKey
 from bench.stats import Mean, mean_with_interval
 from bench.store import ScoreRow
 
 ALL = "all"
 MIN_COVERAGE = 0.5  # share of its items for which a condition must have values to be compared
-
-ConditionKey: TypeAlias = tuple[str, int | None]
-"""Codec and nominal bitrate in bit/s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +18,7 @@ class Summary:
     """One mean, or none, of a condition.
 
     Attributes:
-        codec: name of the codec.
-        bitrate: nominal bitrate in bit/s.
+        condition: what was measured.
         category: category of the items, or ``all``.
         metric: name of the metric.
         mean: over the items that every compared condition has; none if there are none.
@@ -31,8 +27,7 @@ class Summary:
         unit: unit of the mean.
     """
 
-    codec: str
-    bitrate: int | None
+    condition: ConditionKey
     category: str
     metric: str
     mean: Mean | None
@@ -47,7 +42,7 @@ class Comparison:
 
     Attributes:
         items: ids of the items.
-        conditions: codec and bitrate of the conditions that were given all of them.
+        conditions: the conditions that were given all of them.
         summaries: their means over these items.
     """
 
@@ -65,11 +60,11 @@ def compare(rows: Sequence[ScoreRow]) -> list[Comparison]:
     """
     given: dict[ConditionKey, dict[str, None]] = {}
     for row in rows:
-        given.setdefault((row.codec, row.bitrate), {})[row.item] = None
+        given.setdefault(row.condition, {})[row.item] = None
     comparisons = []
     for items in dict.fromkeys(frozenset(items) for items in given.values()):
-        conditions = [condition for condition, have in given.items() if items <= have.keys()]
-        chosen = [r for r in rows if (r.codec, r.bitrate) in conditions and r.item in items]
+        conditions = {condition: None for condition, have in given.items() if items <= have.keys()}
+        chosen = [r for r in rows if r.condition in conditions and r.item in items]
         ordered = tuple(dict.fromkeys(row.item for row in chosen))
         comparisons.append(Comparison(ordered, tuple(conditions), tuple(summarise(chosen))))
     return sorted(comparisons, key=lambda comparison: -len(comparison.conditions))
@@ -86,7 +81,7 @@ def summarise(rows: Sequence[ScoreRow]) -> list[Summary]:
     for row in rows:
         for category in dict.fromkeys((ALL, row.category)):
             conditions = cells.setdefault((category, row.metric), {})
-            conditions.setdefault((row.codec, row.bitrate), []).append(row)
+            conditions.setdefault(row.condition, []).append(row)
     return [
         summary
         for (category, metric), conditions in cells.items()
@@ -109,14 +104,13 @@ def _means(
     present = [values[condition].keys() for condition in compared]
     shared = set(present[0]).intersection(*present) if present else set()
     summaries = []
-    for (codec, bitrate), rows in conditions.items():
-        found = values[codec, bitrate]
-        is_compared = (codec, bitrate) in compared
+    for condition, rows in conditions.items():
+        found = values[condition]
+        is_compared = condition in compared
         paired = [value for item, value in found.items() if item in shared and is_compared]
         summaries.append(
             Summary(
-                codec,
-                bitrate,
+                condition,
                 category,
                 metric,
                 mean_with_interval(paired) if paired else None,

@@ -67,17 +67,22 @@ def _score_table(
     *,
     name_items: bool,
 ) -> Table:
-    compared = [c for c in conditions if (c.codec, c.bitrate) in comparison.conditions]
-    cells = {
-        ((s.codec, s.bitrate), s.metric): s for s in comparison.summaries if s.category == category
-    }
+    compared = [c for c in conditions if c.key in comparison.conditions]
+    cells = {(s.condition, s.metric): s for s in comparison.summaries if s.category == category}
     usual = max((s.n for s in cells.values()), default=0)
     rows = []
     for condition in compared:
-        found = [cells.get(((condition.codec, condition.bitrate), m.name)) for m in shown]
-        mark = " (preview)" if condition.preview else ""
+        found = [cells.get((condition.key, m.name)) for m in shown]
+        mark = " (vocoder)" if condition.is_vocoder else ""
+        mark += " (preview)" if condition.preview else ""
         if condition.status == "ok":
-            texts = [_cell(summary, usual) for summary in found]
+            texts = [
+                # What cannot exist has not failed.
+                NO_VALUE
+                if condition.is_vocoder and m.name == BITRATE.name
+                else _cell(summary, usual)
+                for m, summary in zip(shown, found, strict=True)
+            ]
         else:  # the notes say why
             texts = [condition.status, *[NO_VALUE] * len(shown)][: len(shown)]
         rows.append((condition.id + mark, *texts))

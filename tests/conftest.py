@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import functools
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.engines import pin_threads
+from bench.engines import THREAD_VARIABLES, pin_threads
 
 pin_threads()  # before numpy is loaded: sums must come out as they do in worker processes
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 import scipy.signal  # noqa: E402
+import soundfile  # noqa: E402
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from codec_zoo.samples import Samples
+    from mushra_web.listening_test import ListeningTest
 
 NEED_TORCH = ["test_checkpoints.py", "test_hilcodec*.py", "test_training_*.py"]
 collect_ignore_glob = [] if find_spec("torch") else NEED_TORCH
@@ -72,3 +78,33 @@ def _resonant(signal: NDArray[np.float64]) -> NDArray[np.float64]:
         angle = 2 * np.pi * centre / SPEECH_RATE
         signal = scipy.signal.lfilter([1], [1, -2 * radius * np.cos(angle), radius**2], signal)
     return signal
+
+
+@pytest.fixture
+def small_listening_test(tmp_path: Path) -> Callable[..., ListeningTest]:
+    """Writes a small listening test into the temporary folder and returns it."""
+    path = Path(__file__).parent / "benchmarks" / "small_listening_test.py"
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return functools.partial(module.write_small_test, tmp_path)
+
+
+@pytest.fixture
+def own_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands pin the threads of their process; give the tests theirs back."""
+    for variable in THREAD_VARIABLES:
+        monkeypatch.setenv(variable, "1")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A folder of three half-second clips of white noise at 16 kHz: item0, item1 and item2."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    for seed in range(3):
+        clip = 0.1 * np.random.default_rng(seed).standard_normal(8000)
+        soundfile.write(folder / f"item{seed}.wav", clip.astype(np.float32), 16_000)
+    return folder

@@ -17,12 +17,14 @@ import soundfile
 from click.testing import CliRunner
 
 from bench.cli import COMMANDS, main
-from bench.engines import THREAD_VARIABLES
 
 ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.usefixtures("own_threads")
+
 N_ITEMS = 3
 MEASURES = ("bitrate", "lag", "level_change", "snr")
 PCM = ("--codecs", "pcm", "--bitrates", "384", "--metrics", "snr")
+NO_COSTS = ("--no-complexity", "--no-streaming")
 HOSTILE = ("<script>", "two\nlines", "x" * 250, "\u202eabc", "back\rto start", "a,b;'\"c")
 HEAVY = ("numba", "scipy", "soundfile", "torch", "transformers", "visqol")
 
@@ -43,6 +45,7 @@ SHOW_KEYS = {
     "comparison",
     "codec",
     "bitrate",
+    "loss",
     "category",
     "metric",
     "mean",
@@ -60,22 +63,6 @@ decode = ["cp", "{input}", "{output}"]
 sample_rate = 16000
 bitrates = [256000]
 """
-
-
-@pytest.fixture(autouse=True)
-def _threads(monkeypatch):
-    """Commands pin the threads of their process; give the tests theirs back."""
-    for variable in THREAD_VARIABLES:
-        monkeypatch.setenv(variable, "1")
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    folder = tmp_path / "corpus"
-    folder.mkdir()
-    for seed in range(N_ITEMS):
-        write_noise(folder / f"item{seed}.wav", seed)
-    return folder
 
 
 @pytest.fixture
@@ -96,7 +83,9 @@ def bench(*arguments):
 
 
 def run(corpus, out, *options):
-    return bench("run", "--corpus", corpus, "--out", out, "--engine", "inline", *PCM, *options)
+    return bench(
+        "run", "--corpus", corpus, "--out", out, "--engine", "inline", *PCM, *NO_COSTS, *options
+    )
 
 
 def rows_of(out):

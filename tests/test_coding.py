@@ -180,6 +180,7 @@ def test_coding_stores_bytes_and_audio_and_measures_the_bitrate(
     assert (coding.lag, coding.start, coding.stop) == (0, 0, noise.shape[1])
     assert values(scores) == {
         "bitrate": 768_000.0,
+        "lost_packets": 0.0,
         "lag": 0.0,
         "level_change": pytest.approx(0.0, abs=1e-3),
     }
@@ -199,7 +200,7 @@ def test_stored_bytes_are_what_is_decoded(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
-    monkeypatch.setattr("bench.coding.write_bytes", write_damaged)
+    monkeypatch.setattr("bench.round_trip.write_bytes", write_damaged)
     (coding,), scores = run_codec(SixteenBits)
     assert coding.status == "failed"
     assert "does not match its checksum" in coding.message
@@ -310,7 +311,7 @@ def test_full_disk_is_no_failure_of_the_codec(
     def full(path: Path, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("bench.coding.write_bytes", full)
+    monkeypatch.setattr("bench.round_trip.write_bytes", full)
     with pytest.raises(StorageFullError, match="No space left on device"):
         run_codec(SixteenBits)
 

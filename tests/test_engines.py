@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench.commands.engine import make_engine
 from bench.conditions import plan_codec
 from bench.corpus import find_sources
 from bench.engines import (
@@ -248,7 +247,7 @@ def test_lost_process_is_a_failure_that_says_how(
 def test_exception_of_a_task_is_raised(name: str) -> None:
     with (
         pytest.raises(ZeroDivisionError, match="division by zero"),
-        make_engine("inline" if name == "inline" else "local", 1) as engine,
+        InlineEngine() if name == "inline" else LocalEngine(1) as engine,
     ):
         list(engine.run(eval, [RAISES], lambda _: 30.0))
 

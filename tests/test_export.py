@@ -24,6 +24,7 @@ from bench.tables import Table
 KEYS = [
     "codec",
     "bitrate",
+    "loss",
     "item",
     "category",
     "metric",
@@ -50,6 +51,7 @@ def row(item="x", value=1.5, **fields):
     known = {
         "codec": "opus",
         "bitrate": 6000,
+        "loss": 0.0,
         "category": "music",
         "metric": "snr",
         "metric_version": "1",

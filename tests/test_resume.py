@@ -6,11 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
 from bench.conditions import plan_codec
 from bench.corpus import find_sources
@@ -32,7 +29,7 @@ N_ROWS = N_CODINGS * (len(METRICS) + 3)  # bitrate, lag and level change too
 KILLED_RUN = """
 import os, signal, sys
 from pathlib import Path
-from bench import coding, run_folder
+from bench import round_trip, run_folder
 from bench.conditions import plan_codec
 from bench.corpus import find_sources
 from bench.engines import InlineEngine
@@ -59,12 +56,12 @@ class Killer(Silent):
 
 if where == "writing":
     written = []
-    real = coding.write_bytes
+    real = round_trip.write_bytes
     def write_bytes(path, data):
         real(path, data)
         written.append(path)
         die_at(len(written))
-    coding.write_bytes = write_bytes
+    round_trip.write_bytes = write_bytes
 
 plan = Plan(
     sources=tuple(find_sources(corpus)),
@@ -92,22 +89,8 @@ class Recorder(Silent):
         self.notes.append(message)
 
 
-def write_noise(path: Path, seed: int, n_samples: int = 8000) -> None:
-    noise = 0.1 * np.random.default_rng(seed).standard_normal(n_samples)
-    soundfile.write(path, noise.astype(np.float32), 16_000)
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    folder = tmp_path / "corpus"
-    folder.mkdir()
-    for seed in range(N_ITEMS):
-        write_noise(folder / f"item{seed}.wav", seed)
-    return folder
-
-
 def plan_for(corpus, *, bitrates=BITRATES, metrics=METRICS, codec="pcm", **options):
-    options = {"preparation": Preparation()} | options
+    options = {"preparation": Preparation(), "complexity": False, "streaming": False} | options
     return Plan(
         sources=tuple(find_sources(corpus)),
         codecs=(plan_codec(codec, bitrates, nearest=False, declarations=None),),
@@ -206,7 +189,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_finished(tmp_path, corpus, 
 
     with monkeypatch.context() as patch:
         patch.setattr(PcmCodec, "encode", fill_up)
-        patch.setattr("bench.coding._timed", lambda _, call: (call(), 0.0))
+        patch.setattr("bench.round_trip._timed", lambda _, call: (call(), 0.0))
         with pytest.raises(StorageFullError, match="No space left"):
             execute(out, plan_for(corpus))
     assert len(stored(out)[0]) == len(BITRATES)

@@ -51,17 +51,8 @@ def write_noise(path: Path, seed: int, n_samples: int = 8000) -> None:
     soundfile.write(path, noise.astype(np.float32), 16_000)
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    folder = tmp_path / "corpus"
-    folder.mkdir()
-    for seed in range(N_ITEMS):
-        write_noise(folder / f"item{seed}.wav", seed)
-    return folder
-
-
 def plan_for(corpus, *, bitrates=BITRATES, metrics=METRICS, codec="pcm", **options):
-    options = {"preparation": Preparation()} | options
+    options = {"preparation": Preparation(), "complexity": False, "streaming": False} | options
     return Plan(
         sources=tuple(find_sources(corpus)),
         codecs=(plan_codec(codec, bitrates, nearest=False, declarations=None),),

@@ -12,6 +12,7 @@ def row(codec, item, value, *, category="music", metric="snr", bitrate=6000, sta
     return ScoreRow(
         codec=codec,
         bitrate=bitrate,
+        loss=0.0,
         item=item,
         category=category,
         metric=metric,
@@ -24,7 +25,7 @@ def row(codec, item, value, *, category="music", metric="snr", bitrate=6000, sta
 
 
 def summaries_of(rows, category=ALL):
-    return {(s.codec, s.metric): s for s in summarise(rows) if s.category == category}
+    return {(s.condition.codec, s.metric): s for s in summarise(rows) if s.category == category}
 
 
 def test_a_failed_item_of_one_condition_leaves_the_items_of_all():
@@ -106,7 +107,7 @@ def test_a_failure_in_one_category_leaves_the_other_category_whole():
 
 def test_bitrates_of_one_codec_are_conditions_of_their_own():
     found = summarise([row("a", "x", 1.0, bitrate=3000), row("a", "x", 4.0, bitrate=None)])
-    assert [(s.bitrate, s.mean.mean) for s in found if s.category == ALL] == [
+    assert [(s.condition.bitrate, s.mean.mean) for s in found if s.category == ALL] == [
         (3000, 1.0),
         (None, 4.0),
     ]
@@ -124,7 +125,7 @@ def test_a_category_called_all_counts_its_items_once():
 
 def test_the_order_is_that_of_the_rows():
     found = summarise([row("b", "x", 1.0), row("a", "x", 1.0), row("b", "x", 1.0, metric="mse")])
-    assert [(s.codec, s.metric) for s in found if s.category == ALL] == [
+    assert [(s.condition.codec, s.metric) for s in found if s.category == ALL] == [
         ("b", "snr"),
         ("a", "snr"),
         ("b", "mse"),
@@ -142,14 +143,16 @@ def test_a_zero_is_a_value():
 def test_conditions_given_the_same_items_make_one_comparison():
     (found,) = compare([row(codec, item, 1.0) for codec in "ab" for item in "xy"])
     assert found.items == ("x", "y")
-    assert found.conditions == (("a", 6000), ("b", 6000))
+    assert found.conditions == (("a", 6000, 0.0), ("b", 6000, 0.0))
     assert [summary.n for summary in found.summaries if summary.category == ALL] == [2, 2]
 
 
 def test_conditions_given_other_items_are_compared_over_those_that_they_share():
     rows = [row("a", "x", 1.0), row("a", "y", 3.0), row("b", "y", 5.0), row("c", "z", 7.0)]
     found = {
-        comparison.items: {s.codec: s.mean.mean for s in comparison.summaries if s.category == ALL}
+        comparison.items: {
+            s.condition.codec: s.mean.mean for s in comparison.summaries if s.category == ALL
+        }
         for comparison in compare(rows)
     }
     assert found == {("y",): {"a": 3.0, "b": 5.0}, ("x", "y"): {"a": 2.0}, ("z",): {"c": 7.0}}

@@ -20,8 +20,7 @@ NOBODY = Condition("nobody", None)
 
 def summary(values, *, metric="snr", n_failed=0, condition=OPUS, category=ALL, n=None):
     return Summary(
-        condition.codec,
-        condition.bitrate,
+        condition.key,
         category,
         metric,
         mean_with_interval(values) if values else None,
@@ -33,7 +32,7 @@ def summary(values, *, metric="snr", n_failed=0, condition=OPUS, category=ALL, n
 
 def score_table(summaries, measures, conditions, *, items=("x",), **options):
     """The only table of a run with one comparison."""
-    compared = tuple((condition.codec, condition.bitrate) for condition in conditions)
+    compared = tuple(condition.key for condition in conditions)
     comparison = Comparison(items, compared, tuple(summaries))
     category = options.get("category", ALL)
     if not any(one.category == category for one in summaries):  # nothing to show but headings
@@ -146,8 +145,8 @@ def test_only_the_asked_category_and_metrics_are_shown():
 def test_each_comparison_has_a_table_that_names_its_items():
     other = Condition("mp3", 8000)
     comparisons = [
-        Comparison(("x",), (("opus", 6000), ("mp3", 8000)), (summary([1.0]),)),
-        Comparison(tuple("abcdefghij"), (("mp3", 8000),), (summary([2.0], condition=other),)),
+        Comparison(("x",), (OPUS.key, other.key), (summary([1.0]),)),
+        Comparison(tuple("abcdefghij"), (other.key,), (summary([2.0], condition=other),)),
     ]
     first, second = score_tables(comparisons, (SNR,), (OPUS, other))
     assert [row[0] for row in first.rows] == ["opus@6", "mp3@8"]

@@ -7,18 +7,18 @@ import os
 import re
 import sqlite3
 
-import numpy as np
 import pytest
-import soundfile
 from click.testing import CliRunner
 
 from bench.cli import main
-from bench.engines import THREAD_VARIABLES
 from bench.run_folder import locked
+
+pytestmark = pytest.mark.usefixtures("own_threads")
 
 N_ITEMS = 3
 MEASURES = ("bitrate", "lag", "level_change", "snr")
 PCM = ("--codecs", "pcm", "--bitrates", "384", "--metrics", "snr")
+NO_COSTS = ("--no-complexity", "--no-streaming")
 COPY_CODEC = """
 [codecs.copy]
 encode = ["cp", "{input}", "{output}"]
@@ -26,22 +26,6 @@ decode = ["cp", "{input}", "{output}"]
 sample_rate = 16000
 bitrates = [256000]
 """
-
-
-@pytest.fixture(autouse=True)
-def _threads(monkeypatch):
-    """Commands pin the threads of their process; give the tests theirs back."""
-    for variable in THREAD_VARIABLES:
-        monkeypatch.setenv(variable, "1")
-
-
-@pytest.fixture
-def corpus(tmp_path):
-    folder = tmp_path / "corpus"
-    folder.mkdir()
-    for seed in range(N_ITEMS):
-        write_noise(folder / f"item{seed}.wav", seed)
-    return folder
 
 
 @pytest.fixture
@@ -52,17 +36,14 @@ def finished(tmp_path, corpus):
     return out
 
 
-def write_noise(path, seed):
-    noise = 0.1 * np.random.default_rng(seed).standard_normal(8000)
-    soundfile.write(path, noise.astype(np.float32), 16_000)
-
-
 def bench(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 def run(corpus, out, *options):
-    return bench("run", "--corpus", corpus, "--out", out, "--engine", "inline", *PCM, *options)
+    return bench(
+        "run", "--corpus", corpus, "--out", out, "--engine", "inline", *PCM, *NO_COSTS, *options
+    )
 
 
 def rows_of(out):
@@ -178,7 +159,7 @@ def configured(tmp_path, corpus, text, *options):
     config.write_text(text)
     return bench(
         "run", "--config", config, "--corpus", corpus, "--out", tmp_path / "run",
-        "--engine", "inline", *options,
+        "--engine", "inline", *NO_COSTS, *options,
     )  # fmt: skip
 
 

@@ -24,7 +24,9 @@ from bench.commands.terminal import words
 @click.option("-o", "--out", type=click.Path(dir_okay=False), help="File. [default: stdout]")
 def export(run: str, style: str, metrics: tuple[str, ...], category: str, out: str | None) -> None:
     """Write the scores of a run in another format."""
+    from bench.cost_tables import cost_tables
     from bench.export import ExportError, to_csv, to_jsonl, to_latex, to_markdown, write_parquet
+    from bench.profiles import system_rows
     from bench.store import Store, StoreError
     from bench.summary import compare
     from bench.tables import score_tables
@@ -35,15 +37,17 @@ def export(run: str, style: str, metrics: tuple[str, ...], category: str, out: s
         with Store(Path(run)) as store:
             rows = list(store.grid())
             measures, conditions = store.measures(), store.conditions()
+            profiles = store.profiles()
     except StoreError as error:
         raise click.UsageError(str(error)) from error
     if style == "parquet":
         try:
-            write_parquet(rows, Path(str(out)))
+            write_parquet([*rows, *system_rows(profiles)], Path(str(out)))
         except ExportError as error:
             raise click.ClickException(str(error)) from error
         return
     if style in ("csv", "jsonl"):
+        rows += system_rows(profiles)
         text = to_csv(rows) if style == "csv" else to_jsonl(rows)
     else:
         comparisons = compare(rows)
@@ -52,7 +56,7 @@ def export(run: str, style: str, metrics: tuple[str, ...], category: str, out: s
         check_listed("category", [category], categories or [category])
         write = to_latex if style == "latex" else to_markdown
         tables = score_tables(comparisons, measures, conditions, category=category, metrics=metrics)
-        text = "\n".join(map(write, tables))
+        text = "\n".join(map(write, [*tables, *cost_tables(profiles)]))
     if out is None:
         click.echo(text, nl=False)
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.commands.engine import EngineName, engine_options, make_engine
+from bench.commands.engine import CLUSTER, EngineChoice, EngineName, engine_options, opened_engine
 from bench.commands.terminal import FailedError, format_option, progress_on_stderr, words
 
 if TYPE_CHECKING:
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from bench.conditions import CodecPlan
     from bench.corpus import Source
+    from bench.packet_loss import LossPlan
 
 DEFAULT_CODECS = ("opus", "mp3", "hilcodec")
-CONFIG_TABLES = ("run", "codecs")
+CONFIG_TABLES = ("run", "codecs", "cluster")
 DEFAULT_METRICS = ("visqol_audio", "pesq_wb", "stoi", "si_sdr", "mel_dac")
 
 
@@ -48,6 +49,8 @@ def apply_config(ctx: click.Context, _: click.Parameter, value: str | None) -> P
             f"{path}: unknown keys in [run]: {', '.join(sorted(unknown))}; "
             f"known: {', '.join(sorted(names - {'style'}))}."
         )
+    if "cluster" in content:
+        ctx.meta[CLUSTER] = content["cluster"]
     ctx.default_map = {
         ("style" if key == "format" else key): _as_option(entry) for key, entry in table.items()
     }
@@ -88,6 +91,16 @@ def _as_option(entry: Any) -> Any:  # whatever TOML holds
     help="Run folder; a run that is there is resumed. [default: runs/CORPUS]",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Take only the first N items.")
+@click.option(
+    "--sample", type=click.IntRange(min=1), help="Take N items, chosen at random by --seed."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of what is drawn at random: the items of --sample, the packets of --loss.",
+)
 @engine_options
 @click.option("--shard", help="Take part i of n of the items, as i/n; then bench merge.")
 @click.option(
@@ -103,13 +116,28 @@ def _as_option(entry: Any) -> Any:  # whatever TOML holds
 @click.option(
     "--stereo", is_flag=True, help="Keep two channels. [default: average them, for all codecs]"
 )
+@click.option(
+    "--loss",
+    callback=words,
+    help="Packets that are lost, in percent, such as 0,1,5; for codecs that stream.",
+)
+@click.option(
+    "--loss-model",
+    type=click.Choice(["random", "gilbert"]),
+    default="random",
+    show_default=True,
+    help="Losses independent of each other, or in bursts of 3 in the mean.",
+)
+@click.option("--no-complexity", is_flag=True, help="Do not count parameters and MACs.")
+@click.option("--no-streaming", is_flag=True, help="Do not time streaming.")
 @click.option("--retry-failed", is_flag=True, help="Do cells again that failed before.")
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False),
     callback=apply_config,
     is_eager=True,
-    help="TOML file: [run] sets these options, [codecs.NAME] declares external programs.",
+    help="TOML file: [run] sets these options, [codecs.NAME] declares external programs, "
+    "[cluster] describes a cluster for the engine dask.",
 )
 @format_option
 def run(
@@ -119,14 +147,21 @@ def run(
     metrics: tuple[str, ...],
     out: str | None,
     limit: int | None,
+    sample: int | None,
+    seed: int,
     jobs: int | None,
     engine: EngineName,
+    scheduler: str | None,
     shard: str | None,
     device: str,
     nearest: bool,
     sample_rate: int | None,
     stereo: bool,
     timeout: float,
+    loss: tuple[str, ...],
+    loss_model: str,
+    no_complexity: bool,
+    no_streaming: bool,
     retry_failed: bool,
     config: Path | None,
     style: str,
@@ -140,6 +175,7 @@ def run(
 
     pin_threads()
     from bench.commands.show import print_run
+    from bench.packet_loss import LossPlan
     from bench.preparation import Preparation
     from bench.run_folder import RunFolderError, StorageFullError, locked
     from bench.runner import Plan
@@ -147,9 +183,10 @@ def run(
     from bench.store import Store, StoreError
     from bench.tables import reasons
 
-    sources = _sources(corpus, limit, shard)
+    sources = _sources(corpus, limit, sample, seed, shard)
     specs = load_specs(metrics)
-    plans = _plans(codecs, bitrates, nearest=nearest, config=config)
+    losses = LossPlan(_percents(loss), loss_model, seed) if loss else LossPlan()
+    plans = _plans(codecs, bitrates, nearest=nearest, config=config, losses=losses)
     folder = Path(out) if out else Path("runs") / (Path(corpus).stem or "corpus")
     for reason in reasons([condition for codec in plans for condition in codec.conditions]):
         click.echo(reason, err=True)
@@ -162,24 +199,31 @@ def run(
         declarations=config,
         timeout=timeout,
         retry_failed=retry_failed,
+        complexity=not no_complexity,
+        streaming=not no_streaming,
         configuration={
             "codecs": codecs,
             "bitrates": bitrates,
             "corpus": corpus,
             "metrics": metrics,
             "limit": limit,
+            "sample": sample,
+            "seed": seed,
+            "loss": loss,
+            "loss_model": loss_model if loss else None,
             "shard": shard,
             "device": device,
             "nearest": nearest,
             "config": str(config) if config else None,
         },
     )
+    files = [codec.weights for codec in plans if codec.weights is not None]
     try:
         with (
             locked(folder),
             Store(folder, create=True) as store,
             progress_on_stderr() as progress,
-            make_engine(engine, jobs) as workers,
+            opened_engine(EngineChoice(engine, jobs, scheduler), folder, files) as workers,
         ):
             run_plan(plan, store, workers, progress)
     except StorageFullError as error:
@@ -200,11 +244,27 @@ def load_specs(names: Sequence[str]) -> tuple[Any, ...]:
         raise click.UsageError(str(error.args[0])) from error
 
 
-def _sources(corpus: str, limit: int | None, shard: str | None) -> list[Source]:
-    from bench.corpus import CorpusError, demo_corpus, find_sources
+def _percents(words: Sequence[str]) -> tuple[float, ...]:
+    percents = []
+    for word in words:
+        try:
+            percent = float(word)
+        except ValueError:
+            percent = -1.0
+        if not 0 <= percent < 100:
+            raise click.UsageError(f"--loss {word}: a percentage from 0 to below 100 expected.")
+        percents.append(percent)
+    return tuple(dict.fromkeys(percents))
+
+
+def _sources(
+    corpus: str, limit: int | None, sample: int | None, seed: int, shard: str | None
+) -> list[Source]:
+    from bench.corpus import CorpusError, choose, demo_corpus, find_sources
 
     try:
-        sources = find_sources(demo_corpus() if corpus == "demo" else Path(corpus))[:limit]
+        sources = find_sources(demo_corpus() if corpus == "demo" else Path(corpus))
+        sources = choose(sources, sample, seed)[:limit] if sample else sources[:limit]
     except CorpusError as error:
         raise click.UsageError(str(error)) from error
     if shard is None:
@@ -219,7 +279,12 @@ def _sources(corpus: str, limit: int | None, shard: str | None) -> list[Source]:
 
 
 def _plans(
-    codecs: Sequence[str], bitrates: Sequence[str], *, nearest: bool, config: Path | None
+    codecs: Sequence[str],
+    bitrates: Sequence[str],
+    *,
+    nearest: bool,
+    config: Path | None,
+    losses: LossPlan,
 ) -> list[CodecPlan]:
     from bench.conditions import parse_bitrate, parse_codecs, plan_codec
     from codec_zoo.interface import CodecError
@@ -228,9 +293,15 @@ def _plans(
         raise click.UsageError("--codecs names no codec; bench codecs lists them.")
     try:
         selected = parse_codecs(codecs, [parse_bitrate(rate) for rate in bitrates])
-        return [
-            plan_codec(name, rates, nearest=nearest, declarations=config)
+        plans = [
+            plan_codec(name, rates, nearest=nearest, declarations=config, losses=losses)
             for name, rates in selected.items()
         ]
     except (CodecError, LookupError, ValueError) as error:
         raise click.UsageError(str(error.args[0])) from error
+    if any(losses.percents) and not any(plan.entry.info.streamable for plan in plans):
+        raise click.UsageError(
+            f"--loss needs a codec that sends packets; {', '.join(selected)} "
+            "do not stream. bench codecs lists those that do."
+        )
+    return plans

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.commands.engine import EngineName, engine_options, make_engine
+from bench.commands.engine import EngineChoice, EngineName, engine_options, opened_engine
 from bench.commands.run import DEFAULT_METRICS, load_specs
 from bench.commands.terminal import FailedError, format_option, progress_on_stderr, words
 
@@ -57,6 +57,7 @@ def score(
     stereo: bool,
     jobs: int | None,
     engine: EngineName,
+    scheduler: str | None,
     timeout: float,
     retry_failed: bool,
     style: str,
@@ -89,7 +90,7 @@ def score(
             locked(folder),
             Store(folder, create=given is not None) as store,
             progress_on_stderr() as progress,
-            make_engine(engine, jobs) as workers,
+            opened_engine(EngineChoice(engine, jobs, scheduler), folder) as workers,
         ):
             if given is None:
                 store.put_measures(map(measure_of, specs))

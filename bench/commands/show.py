@@ -13,7 +13,7 @@ from bench.commands.terminal import (
     EXIT_NOTHING,
     format_option,
     print_json,
-    print_table,
+    print_whole,
     words,
 )
 
@@ -39,6 +39,7 @@ def show(
     Means are taken over the items for which every condition of a table has a value. Where
     conditions were given different items, each set of items has a table of its own.
     """
+    from bench.cost_tables import cost_tables
     from bench.store import Store, StoreError
     from bench.summary import ALL, compare
     from bench.tables import score_tables
@@ -47,6 +48,7 @@ def show(
         with Store(Path(run)) as store:
             comparisons = compare(list(store.grid()))
             measures, conditions = store.measures(), store.conditions()
+            profiles = store.profiles()
     except StoreError as error:
         raise click.UsageError(str(error)) from error
     known = [measure.name for measure in measures]
@@ -70,9 +72,9 @@ def show(
         for table in score_tables(
             comparisons, measures, conditions, category=shown, metrics=metrics
         ):
-            print_table(table.header, table.rows, title=table.title)
-            for note in table.notes:
-                click.echo(note)
+            print_whole(table)
+    for table in cost_tables(profiles):
+        print_whole(table)
 
 
 def check_listed(what: str, names: Iterable[str], known: Sequence[str]) -> None:
@@ -90,7 +92,8 @@ def print_run(folder: Path, style: str) -> None:
     context.invoke(show, run=str(folder), metrics=(), category=None, by_category=False, style=style)
     with Store(folder) as store:
         counts = store.count_statuses()
-    failed = sum(counts.get(status, 0) for status in FAILED)
+        unmeasured = sum(profile.status == "failed" for profile in store.profiles())
+    failed = sum(counts.get(status, 0) for status in FAILED) + unmeasured
     click.echo(
         f"{folder}: {counts.get('ok', 0)} values, {counts.get('undefined', 0)} undefined, "
         f"{failed} failed",
@@ -105,8 +108,9 @@ def print_run(folder: Path, style: str) -> None:
 def _as_json(summary: Summary, direction: str) -> dict[str, object]:
     mean = summary.mean
     return {
-        "codec": summary.codec,
-        "bitrate": summary.bitrate,
+        "codec": summary.condition.codec,
+        "bitrate": summary.condition.bitrate,
+        "loss": summary.condition.loss,
         "category": summary.category,
         "metric": summary.metric,
         "mean": mean.mean if mean else None,
