@@ -4,16 +4,29 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test check clean
+.PHONY: demo demo-mushra test train-smoke check clean
 
 demo: $(VENV)/installed
 	$(BIN)/bench run --out runs/demo \
 	  --codecs pcm@384,opus@6,opus@12,opus@24,mp3@32,aac@32,amr-nb@12.2,hilcodec@3,hilcodec@6
-	@echo "Results: runs/demo (run.sqlite, run.json, audio/, bitstreams/)."
+	$(BIN)/bench report runs/demo -o runs/demo/report.html
+	@echo "Results: runs/demo (report.html, run.sqlite, run.json, audio/, bitstreams/)."
 	@echo "Again: $(BIN)/bench show runs/demo --by-category"
+
+demo-mushra: runs/demo-mushra/test.json
+	$(BIN)/bench mushra serve runs/demo-mushra
+
+runs/demo-mushra/test.json: | runs/demo/run.sqlite $(VENV)/installed
+	$(BIN)/bench mushra build runs/demo --title "codecbench demo" -o runs/demo-mushra
+
+runs/demo/run.sqlite:
+	$(MAKE) demo
 
 test: check
 	$(BIN)/python -m pytest
+
+train-smoke: $(VENV)/installed-for-tests
+	$(BIN)/python -m pytest tests/test_training_smoke.py
 
 check: $(VENV)/installed-for-tests
 	$(BIN)/ruff check
