@@ -1,0 +1,1 @@
+"""From a run or folders to the folder of a listening test."""

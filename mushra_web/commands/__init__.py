@@ -1,0 +1,1 @@
+"""The commands of ``bench mushra``, one module each."""

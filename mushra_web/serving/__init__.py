@@ -1,0 +1,1 @@
+"""A listening test on a server: its page, its sessions, and answers that are never lost."""
