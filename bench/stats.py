@@ -192,6 +192,24 @@ def sign_flip_p(
     return (1 + int(np.count_nonzero(flipped >= observed - tolerance))) / (resamples + 1)
 
 
+def paired_t_power(effect: float, n: int, *, significance: float = 1 - LEVEL) -> float:
+    """Power of a two-sided paired t test, by the noncentral t distribution.
+
+    Source: Cohen (1988), Statistical Power Analysis for the Behavioral Sciences, section 2.2.
+
+    Args:
+        effect: true mean difference in standard deviations of the differences.
+        n: pairs, two or more.
+        significance: level of the test.
+    """
+    from scipy.stats import nct
+
+    critical = float(stdtrit(n - 1, 1 - significance / 2))
+    shift = effect * math.sqrt(n)
+    # The far tail as an upper one: scipy's lower tail is not a number for some large shifts.
+    return float(nct.sf(critical, n - 1, shift) + nct.sf(critical, n - 1, -shift))
+
+
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """P values adjusted so that any false finding among them is held to the level.
 

@@ -14,6 +14,7 @@ from bench.stats import (
     benjamini_hochberg,
     bootstrap_mean,
     cluster_bootstrap_mean,
+    hochberg,
     holm,
     mean_with_interval,
     paired_difference,
@@ -151,9 +152,23 @@ def test_holm_is_a_known_case():
     assert holm([0.01, 0.02, 0.03, 0.005]) == pytest.approx((0.03, 0.04, 0.04, 0.02))
 
 
+def test_hochberg_is_a_known_case():
+    # the example of Wright (1992), "Adjusted p-values for simultaneous inference", table 1
+    p = [0.010, 0.013, 0.014, 0.190]
+    assert hochberg(p) == pytest.approx((0.028, 0.028, 0.028, 0.190))
+    assert holm(p) == pytest.approx((0.040, 0.040, 0.040, 0.190))
+
+
+def test_hochberg_agrees_with_statsmodels():
+    multitest = pytest.importorskip("statsmodels.stats.multitest")
+    p = np.random.default_rng(3).uniform(0, 0.2, 12)
+    expected = multitest.multipletests(p, method="simes-hochberg")[1]
+    np.testing.assert_allclose(hochberg(p.tolist()), expected, rtol=1e-12)
+
+
 def test_adjusted_p_values_keep_their_order_and_stay_below_one():
     p = [0.9, 0.001, 0.5, 0.5]
-    for adjust in (holm, benjamini_hochberg):
+    for adjust in (holm, hochberg, benjamini_hochberg):
         adjusted = adjust(p)
         assert np.all(np.diff(np.array(adjusted)[np.argsort(p)]) >= 0)
         assert max(adjusted) <= 1.0

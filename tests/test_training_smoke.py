@@ -76,9 +76,7 @@ def test_a_minute_of_training_gives_a_codec_that_the_harness_measures(tmp_path: 
     assert rows["mel_dac"]["n"] == 2
     assert rows["mel_dac"]["n_failed"] == 0
     assert rows["bitrate"]["mean"] == pytest.approx(3000, rel=0.02)
-    assert json.loads((tmp_path / "scores/run.json").read_text())["conditions"][0][
-        "weights_sha256"
-    ]
+    assert json.loads((tmp_path / "scores/run.json").read_text())["conditions"][0]["weights_sha256"]
 
 
 def run(program: str, folder: Path, *arguments: object) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import scipy.stats
 
+from bench.stats import paired_t_power
 from mushra_web.listening_test import Method
 
 SIGNIFICANCE = 0.05
@@ -65,11 +66,11 @@ def listeners_for_difference(difference: float, spread: Spread, n_items: int) ->
     """
     scatter = math.sqrt(2 * (spread.taste**2 + spread.rating**2 / n_items))
     low, high = 1, 2
-    while _paired_power(difference / scatter, high) < POWER:
+    while paired_t_power(difference / scatter, high) < POWER:
         low, high = high, 2 * high
     while high - low > 1:  # the power grows with the number of listeners
         middle = (low + high) // 2
-        if _paired_power(difference / scatter, middle) < POWER:
+        if paired_t_power(difference / scatter, middle) < POWER:
             low = middle
         else:
             high = middle
@@ -128,12 +129,6 @@ def power_note(method: Method, n_items: int, trials_per_listener: int) -> tuple[
         f"condition, and these views by {spread.taste:g}; paired t test at {SIGNIFICANCE:.0%}, "
         f"power {POWER:.0%}, one comparison.",
     )
-
-
-def _paired_power(effect: float, n: int) -> float:
-    critical = scipy.stats.t.ppf(1 - SIGNIFICANCE / 2, n - 1)
-    tail = scipy.stats.nct.sf(critical, n - 1, effect * math.sqrt(n))
-    return float(tail + scipy.stats.nct.cdf(-critical, n - 1, effect * math.sqrt(n)))
 
 
 def _binomial_power(share: float, n: int) -> float:

@@ -1,0 +1,1 @@
+"""The analysis of listening tests: from ratings to tables, figures and plain words."""

@@ -1,0 +1,1 @@
+"""Readers of ratings: from our own server, webMUSHRA, pymushra, and tidy CSV files."""

@@ -1,0 +1,1 @@
+"""Statistics of listening tests, each a pure function of arrays."""
