@@ -17,7 +17,10 @@ from codec_zoo.interface import BitrateRange, CodecEntry
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PACKAGES = (ROOT / "bench", ROOT / "codecs" / "codec_zoo")
+PACKAGES = [
+    ROOT / name
+    for name in ("bench", "codecs/codec_zoo", "mushra_web", "reports", "reference_training")
+]
 MODULES = sorted(path for package in PACKAGES for path in package.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 MAX_LINES = 400
