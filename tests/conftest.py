@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+    from playwright.sync_api import Page
 
     from codec_zoo.samples import Samples
     from mushra_web.listening_test import ListeningTest
@@ -108,3 +109,21 @@ def corpus(tmp_path: Path) -> Path:
         clip = 0.1 * np.random.default_rng(seed).standard_normal(8000)
         soundfile.write(folder / f"item{seed}.wav", clip.astype(np.float32), 16_000)
     return folder
+
+
+@pytest.fixture
+def until() -> Callable[..., None]:
+    """Waits until an expression holds in a page.
+
+    Playwright's own waiting evaluates text inside the page, which a strict content security policy
+    forbids from the second look on.
+    """
+
+    def wait(page: Page, expression: str, argument: object = None, *, looks: int = 500) -> None:
+        for _ in range(looks):
+            if page.evaluate(expression, argument):
+                return
+            page.wait_for_timeout(20)
+        raise AssertionError(f"{expression} did not come true.")
+
+    return wait

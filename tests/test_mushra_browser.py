@@ -210,7 +210,9 @@ def test_handles_of_the_loop_stay_half_a_second_apart(context, address):
         ("ccr", ["1", "2", "ArrowUp"], [3.0, -3.0]),
     ],
 )
-def test_the_other_methods_are_rated_by_keyboard(context, address, tmp_path, method, keys, scores):
+def test_the_other_methods_are_rated_by_keyboard(
+    context, address, tmp_path, until, method, keys, scores
+):
     page = opened(context, address(method=method, n_trials=1, n_training=0, with_questions=False))
     sounds = page.locator(".trial .sound")
     if method == "bs1116":
@@ -221,8 +223,8 @@ def test_the_other_methods_are_rated_by_keyboard(context, address, tmp_path, met
         page.keyboard.press(key)
         if key in "123r":
             n_heard += 1
-            page.wait_for_function(
-                "n => document.querySelectorAll('.trial .sound.heard').length >= n", arg=n_heard
+            until(
+                page, "n => document.querySelectorAll('.trial .sound.heard').length >= n", n_heard
             )
     page.keyboard.press("Enter")
     finished(page)

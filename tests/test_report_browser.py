@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import runpy
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,16 +126,20 @@ def test_the_theme_toggles(browser: Browser, pages: dict[str, Path], complaints:
 
 @pytest.mark.parametrize("kind", ["beside", "inside"])
 def test_a_player_plays_and_switches_without_losing_its_place(
-    browser: Browser, pages: dict[str, Path], complaints: list[str], kind: str
+    browser: Browser,
+    pages: dict[str, Path],
+    complaints: list[str],
+    until: Callable[..., None],
+    kind: str,
 ) -> None:
     page = opened(browser, pages[kind], complaints)
     page.evaluate(LISTEN)
     player = page.locator("#listen-0")
     player.locator("[data-action=play]").click()
-    page.wait_for_function("voices.length > 0")
+    until(page, "voices.length > 0")
     assert player.get_attribute("data-state") == "playing"
     player.locator(".versions button").nth(2).click()
-    page.wait_for_function("voices.length > 1")
+    until(page, "voices.length > 1")
     assert player.get_attribute("data-version") == "2"
     player.locator("[data-side=A]").click()
     assert player.get_attribute("data-version") == "0"
