@@ -180,6 +180,8 @@ class TerminalProgress:
 
     def advance(self, cells: int) -> None:
         """Cells of the stage are finished."""
+        if not cells:
+            return
         self._done += cells
         if self._bar is not None and self._task is not None:
             self._bar.advance(self._task, cells)
