@@ -88,7 +88,7 @@ def _score_table(
         rows.append((condition.id + mark, *texts))
     notes = [f"n = {usual} where a cell says nothing else.", *reasons(compared)]
     if name_items:
-        notes.insert(1, f"Items that all of these conditions have: {_listed(comparison.items)}.")
+        notes.insert(1, f"Items that all of these conditions have: {listed(comparison.items)}.")
     return Table(
         title=f"Means over {category} items with 95 % confidence intervals",
         header=("condition", *map(_heading, shown)),
@@ -97,9 +97,14 @@ def _score_table(
     )
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
+def listed(names: Sequence[str], most: int = MOST_NAMES) -> str:
+    """The names for a sentence, the first of them where there are many.
+
+    >>> listed(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _heading(measure: Measure) -> str:

@@ -7,11 +7,10 @@ import hashlib
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from bench.environment import PACKAGES
+from bench.environment import versions
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -30,11 +29,7 @@ def fingerprint(weights: Sequence[WeightsHash], folders: Sequence[str]) -> dict[
         folders: folders to look for.
     """
     found = {"python": platform.python_version(), THREADS: os.environ.get(THREADS, "not set")}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
+    found |= {package: number or "not installed" for package, number in versions().items()}
     for path, _ in weights:
         found[path] = _hash(path)
     for folder in folders:

@@ -14,6 +14,7 @@ from bench.metrics.consistency import (
     SUSPECT_PREFIX,
     misleading,
 )
+from bench.tables import listed
 from reports.names import readable
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def consistency_flags(study: Study) -> list[str]:
         merged.setdefault((condition, metric), ([], reason))[0].extend(items)
     return [
         f"{readable(condition)}, {metric}: {len(items)} of {len(study.items)} items "
-        f"({_listed(items)}); the first: {reason}"
+        f"({listed([readable(item) for item in items], NAMED_ITEMS)}); the first: {reason}"
         for (condition, metric), (items, reason) in merged.items()
     ]
 
@@ -75,8 +76,3 @@ def _rows(study: Study) -> Iterator[_Row]:
                 measure.name,
                 value if np.isfinite(value) else None,
             )
-
-
-def _listed(items: list[str]) -> str:
-    more = f" and {len(items) - NAMED_ITEMS} more" if len(items) > NAMED_ITEMS else ""
-    return ", ".join(map(readable, items[:NAMED_ITEMS])) + more

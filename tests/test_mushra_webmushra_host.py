@@ -42,11 +42,6 @@ def checkout(tmp_path):
 
 
 @pytest.fixture
-def test_folder(tmp_path):
-    return tmp_path / "test"
-
-
-@pytest.fixture
 def client(small_listening_test, tmp_path, checkout):
     """The host of a small test with two blocks; ``client.test`` is the test."""
     test = small_listening_test(n_trials=2)

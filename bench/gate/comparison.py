@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.gate.config import GateConfigError
-from bench.gate.finding import Finding, listed, worst_first
+from bench.gate.finding import Finding, worst_first
 from bench.gate.items import compare_audio, compare_bitrates, compare_quality
 from bench.gate.system import compare_exact, compare_speeds
+from bench.tables import listed
 
 if TYPE_CHECKING:
     from bench.gate.baseline import Baseline

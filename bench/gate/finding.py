@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +9,6 @@ from bench.gate.quality import Verdict
 
 Kind = Literal["quality", "exact", "speed"]
 
-NAMED = 5  # that a message lists
 ORDER: dict[Verdict, int] = {"fail": 0, "inconclusive": 1, "pass": 2}
 
 
@@ -73,9 +71,3 @@ class Finding:
 def worst_first(findings: list[Finding]) -> list[Finding]:
     """Failures first, and among them the largest loss."""
     return sorted(findings, key=lambda finding: (ORDER[finding.verdict], -finding.severity))
-
-
-def listed(names: Sequence[str]) -> str:
-    """The names for a message, the first five of many."""
-    shown = ", ".join(names[:NAMED])
-    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bench.gate.finding import Finding, listed
+from bench.gate.finding import Finding
 from bench.gate.quality import Assessment, assess, turned, verdicts
+from bench.tables import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
